@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rewrite
+
+import (
+	"fmt"
+
+	"github.com/nymstream/nymstream/internal/event"
+	"github.com/nymstream/nymstream/internal/keyring"
+	"github.com/nymstream/nymstream/internal/policy"
+	"github.com/nymstream/nymstream/internal/transform"
+)
+
+// Program is a plan compiled for the hot path. It is immutable; every goroutine asks for a Worker of its own.
+type Program struct {
+	Plan    *policy.Plan
+	sources []source
+	options Options
+}
+
+// Options bounds what a payload may be. Zero values take the defaults.
+type Options struct {
+	MaxDepth int // nesting of objects and arrays; default 128
+	MaxBytes int // size of a payload; default 10 MiB, at most 1 GiB
+}
+
+func (o *Options) validate() error {
+	if o.MaxDepth == 0 {
+		o.MaxDepth = 128
+	}
+	if o.MaxBytes == 0 {
+		o.MaxBytes = 10 << 20
+	}
+	if o.MaxDepth < 0 || o.MaxBytes < 0 || o.MaxBytes > 1<<30 {
+		return fmt.Errorf("limits: depth %d and %d bytes must be positive, and a payload at most 1 GiB", o.MaxDepth, o.MaxBytes)
+	}
+	return nil
+}
+
+// source is what one source's payloads are compiled to.
+type source struct {
+	trie   *trie
+	events []kindOf
+	flows  []flow
+	key    *transform.Identity // of the record key; nil where the pack does not say
+}
+
+// kindOf is one event type of a source.
+type kindOf struct {
+	when     []condition
+	subjects []place
+	none     bool // acts for nobody
+	same     []pair
+	facets   []facet
+	id       *place // the event's own id: the object-id nearest to the root
+}
+
+// place is where an identifier stands and whose it is.
+type place struct {
+	nodes    []int32
+	slots    []int32
+	identity *transform.Identity
+}
+
+// pair is two spellings of one identifier inside the container that both share.
+type pair struct {
+	node, other int32
+	climb       int // levels from node up to the shared container
+}
+
+// flow is what one recipient gets of a source.
+type flow struct {
+	index     int // into Plan.Flows
+	recipient int
+	events    []selection
+	headers   []header
+}
+
+// selection is what one recipient gets of one event type. ops[table[node]] is done at the place node; ops[0] drops.
+type selection struct {
+	selected bool
+	only     []only
+	table    []uint16
+	ops      []op
+}
+
+// header is one record header that the recipient may have.
+type header struct {
+	name      []byte
+	technique transform.Technique
+}
+
+type opVerb uint8
+
+const (
+	drop opVerb = iota
+	write
+	count
+	presence
+)
+
+// op is what is done at one place for one recipient.
+type op struct {
+	technique transform.Technique // for a scalar; nil: dropped
+	verb      opVerb              // for a scalar or a counted container
+	descends  bool                // something below is written
+	nulls     bool                // the technique has an answer for null
+	owned     bool                // the technique needs the leaf's owner
+	owner     owner
+	except    []literal
+	leaf      int32 // index into Event.Leaves, for Trace
+}
+
+// owner tells how to find the identifier of the person a leaf belongs to: up some levels, then the node.
+type owner struct {
+	climb    int // 0: the event's subject
+	node     int32
+	identity *transform.Identity
+}
+
+// Compile binds a plan to the keys. It refuses what the techniques refuse.
+func Compile(plan *policy.Plan, keys *keyring.Keyring, o Options) (*Program, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	p := &Program{Plan: plan, options: o, sources: make([]source, len(plan.Sources))}
+	for i := range plan.Sources {
+		c := compiler{plan: plan, keys: keys, source: &plan.Sources[i], identities: map[policy.Class]*transform.Identity{}}
+		if err := c.compile(i, &p.sources[i]); err != nil {
+			return nil, fmt.Errorf("source %s: %w", plan.Sources[i].Name, err)
+		}
+	}
+	return p, nil
+}
+
+// compiler turns one source's declarations into its program.
+type compiler struct {
+	plan       *policy.Plan
+	keys       *keyring.Keyring
+	source     *policy.Source
+	identities map[policy.Class]*transform.Identity
+
+	patterns []event.Path
+	trie     *trie
+	at       map[string][]*node // nodes by the pattern that ends there
+}
+
+func (c *compiler) compile(index int, out *source) error {
+	c.collect()
+	c.trie = newTrie(c.patterns)
+	c.at = map[string][]*node{}
+	for _, n := range c.trie.nodes {
+		for _, e := range n.ends {
+			key := c.patterns[e].String()
+			c.at[key] = append(c.at[key], n)
+		}
+	}
+	out.trie = c.trie
+	for i := range c.source.Events {
+		k, err := c.kind(&c.source.Events[i])
+		if err != nil {
+			return fmt.Errorf("event %s: %w", c.source.Events[i].Name, err)
+		}
+		out.events = append(out.events, k)
+	}
+	if class := c.source.Key.Class; class.Identifier() {
+		id, err := c.identity(class)
+		if err != nil {
+			return err
+		}
+		out.key = id
+	}
+	for i := range c.plan.Flows {
+		f := &c.plan.Flows[i]
+		if f.Source != index {
+			continue
+		}
+		compiled, err := c.flow(i, f)
+		if err != nil {
+			return fmt.Errorf("recipient %s: %w", c.plan.Recipients[f.Recipient].Name, err)
+		}
+		out.flows = append(out.flows, compiled)
+	}
+	return nil
+}
+
+// collect lists every path that any event of the source names, once.
+func (c *compiler) collect() {
+	known := map[string]bool{}
+	add := func(p event.Path) {
+		if key := p.String(); len(p) > 0 && !known[key] {
+			known[key] = true
+			c.patterns = append(c.patterns, p)
+		}
+	}
+	conditions := func(cs []policy.Condition) {
+		for i := range cs {
+			add(cs[i].Path)
+		}
+	}
+	for i := range c.source.Events {
+		e := &c.source.Events[i]
+		conditions(e.When)
+		for _, s := range e.Subjects {
+			add(s)
+		}
+		for _, f := range e.Facets {
+			for _, w := range f.Words {
+				conditions(w.When)
+			}
+		}
+		for j := range e.Leaves {
+			l := &e.Leaves[j]
+			add(l.Path)
+			add(l.Owner)
+			add(l.Same)
+		}
+	}
+}
+
+// places gives the nodes where a path can stand. More than one where [*] and [n] overlap.
+func (c *compiler) places(p event.Path) []*node { return c.at[p.String()] }
+
+// mark makes a scan record whatever stands at the path, and note where it first does.
+func (c *compiler) mark(p event.Path) (nodes, slots []int32) {
+	for _, n := range c.places(p) {
+		n.marked = true
+		nodes, slots = append(nodes, n.id), append(slots, c.trie.probe(n))
+	}
+	return nodes, slots
+}
+
+func (c *compiler) kind(e *policy.Event) (kindOf, error) {
+	k := kindOf{none: e.NoSubject, when: c.conditions(e.When)}
+	for _, f := range e.Facets {
+		compiled := facet{name: f.Name, otherwise: f.Else}
+		for _, w := range f.Words {
+			compiled.words = append(compiled.words, facetWord{w.Word, w.Always, c.conditions(w.When)})
+		}
+		k.facets = append(k.facets, compiled)
+	}
+	for _, path := range e.Subjects {
+		leaf := leafAt(e, path)
+		if leaf == nil {
+			return k, fmt.Errorf("subject %s has no class", path)
+		}
+		id, err := c.identity(leaf.Class)
+		if err != nil {
+			return k, err
+		}
+		nodes, slots := c.mark(path)
+		k.subjects = append(k.subjects, place{nodes, slots, id})
+	}
+	for i := range e.Leaves {
+		l := &e.Leaves[i]
+		for _, n := range c.places(l.Path) {
+			if l.Container {
+				n.marked = true
+			} else {
+				n.scalar = true
+			}
+		}
+		c.pairs(&k, l)
+		if l.Class == policy.ObjectID && !l.Container && (k.id == nil || len(l.Path) < len(c.trie.nodes[k.id.nodes[0]].path)) {
+			id, err := c.identity(l.Class)
+			if err != nil {
+				return k, err
+			}
+			nodes, slots := c.mark(l.Path)
+			k.id = &place{nodes, slots, id}
+		}
+	}
+	return k, nil
+}
+
+// pairs notes the other spelling of an identifier that must agree with the leaf.
+func (c *compiler) pairs(k *kindOf, l *policy.Leaf) {
+	if l.Same == nil {
+		return
+	}
+	for _, n := range c.places(l.Path) {
+		for _, o := range c.places(l.Same) {
+			if shared := commonPlace(n, o, c.trie); shared >= 0 {
+				n.scalar, o.scalar = true, true
+				k.same = append(k.same, pair{n.id, o.id, len(n.path) - len(c.trie.nodes[shared].path)})
+			}
+		}
+	}
+}
+
+// commonPlace gives the id of the nearest place that encloses both, if they meet inside the same array element.
+func commonPlace(a, b *node, t *trie) int32 {
+	for x := a.up; x != none; x = t.nodes[x].up {
+		for y := b.up; y != none; y = t.nodes[y].up {
+			if x == y {
+				return x
+			}
+		}
+	}
+	return none
+}
+
+func leafAt(e *policy.Event, path event.Path) *policy.Leaf {
+	want := path.String()
+	for i := range e.Leaves {
+		if e.Leaves[i].Path.String() == want {
+			return &e.Leaves[i]
+		}
+	}
+	return nil
+}
+
+func (c *compiler) conditions(in []policy.Condition) []condition {
+	out := make([]condition, len(in))
+	for i, p := range in {
+		out[i] = condition{exists: p.Exists, absent: p.Absent, equals: literals(p.Equals)}
+		out[i].nodes, out[i].slots = c.mark(p.Path)
+	}
+	return out
+}
+
+// identity gives the one Identity of a class on this source's platform instance.
+func (c *compiler) identity(class policy.Class) (*transform.Identity, error) {
+	if id := c.identities[class]; id != nil {
+		return id, nil
+	}
+	instance := c.source.Instance
+	if class.Everywhere() {
+		instance = ""
+	}
+	id, err := transform.NewIdentity(c.keys, instance, class.IdentityType(), class.OfSubject())
+	if err != nil {
+		return nil, fmt.Errorf("identity of class %s: %w", class, err)
+	}
+	c.identities[class] = id
+	return id, nil
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rewrite
+
+import (
+	"strconv"
+
+	"github.com/nymstream/nymstream/internal/event"
+	"github.com/nymstream/nymstream/internal/transform"
+)
+
+// container writes what the recipient may have of an object or array. It tells whether anything inside was written;
+// the root is written even when nothing was, other containers are taken back by the caller.
+// The loop is long because it is the hot path: one pass over the entries, no call for what is dropped (BenchmarkAppend).
+func (w *Worker) container(dst []byte, at int32) (_ []byte, any bool) {
+	list := w.tape[at].kind == array
+	if list {
+		dst = append(dst, '[')
+	} else {
+		dst = append(dst, '{')
+	}
+	end := w.tape[at].end
+	for i := at + 1; i < end; {
+		e := &w.tape[i]
+		o := &w.ops[w.table[e.node]]
+		here := i
+		i++
+		if e.container() {
+			i = e.end
+			if !o.descends && o.verb < count {
+				continue
+			}
+		} else if o.verb == drop {
+			continue
+		}
+		start := len(dst)
+		if any {
+			dst = append(dst, ',')
+		}
+		if !list {
+			dst = append(dst, w.source.trie.nodes[e.node].member...)
+		}
+		before := len(dst)
+		written := false
+		switch {
+		case o.verb >= count:
+			dst, written = w.measure(dst, e, o)
+		case e.container():
+			dst, written = w.container(dst, here)
+		default:
+			dst, written = w.leaf(dst, here, o)
+		}
+		if w.fault != nil {
+			return dst, false
+		}
+		if w.Trace != nil && (!e.container() || o.verb >= count) {
+			w.trace(e, o, dst[before:], written)
+		}
+		if !written {
+			dst = dst[:start]
+			continue
+		}
+		any = true
+	}
+	if list {
+		return append(dst, ']'), any
+	}
+	return append(dst, '}'), any
+}
+
+// leaf writes one scalar.
+func (w *Worker) leaf(dst []byte, at int32, o *op) ([]byte, bool) {
+	e := &w.tape[at]
+	if e.kind == kind(transform.Null) && !o.nulls {
+		return dst, false
+	}
+	v := w.value(e)
+	for i := range o.except {
+		if o.except[i].kind == e.kind && o.except[i].text == string(v.Text) {
+			return append(dst, v.Raw...), true
+		}
+	}
+	if o.owned {
+		w.own(at, &o.owner)
+		v = w.value(e) // finding the owner may have decoded another text
+	}
+	dst, verdict := o.technique.Append(dst, v, &w.scope)
+	switch verdict {
+	case transform.Done:
+		return dst, true
+	case transform.Shaped:
+		w.fault = &event.Poison{Reason: event.PseudonymShaped, Rule: w.source.trie.nodes[e.node].path.String(), Offset: int(e.start)}
+	default:
+		w.misfits[w.flow]++
+	}
+	return dst, false
+}
+
+// own tells the techniques whose the leaf is.
+func (w *Worker) own(at int32, o *owner) {
+	to := &w.scope.Owner
+	if o.climb == 0 {
+		to.Known = w.subject >= 0 && w.who.OfSubject()
+		to.Identity, to.Secret = w.who, w.secret
+		return
+	}
+	to.Known = false
+	id := w.within(w.enclosing(at, o.climb), o.node)
+	if id < 0 || !w.tape[id].identifier() {
+		return
+	}
+	to.Identity = o.identity
+	to.Known = o.identity.Secret(&to.Secret, w.value(&w.tape[id]), &w.scope) == transform.Done
+}
+
+// measure writes how many elements an array has, or that something is there.
+func (w *Worker) measure(dst []byte, e *entry, o *op) ([]byte, bool) {
+	switch {
+	case e.kind == kind(transform.Null):
+		return dst, false
+	case o.verb == presence:
+		return append(dst, "true"...), true
+	case e.kind == array:
+		return strconv.AppendInt(dst, int64(e.count), 10), true
+	}
+	w.misfits[w.flow]++
+	return dst, false
+}
+
+func (w *Worker) trace(e *entry, o *op, after []byte, written bool) {
+	step := Step{Leaf: int(o.leaf), Offset: int(e.start), Verdict: transform.Misfit}
+	if !e.container() {
+		step.Before = e.raw(w.payload)
+	}
+	if written {
+		step.After, step.Verdict = after, transform.Done
+	}
+	w.Trace(step)
+}

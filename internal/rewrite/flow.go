@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rewrite
+
+import (
+	"fmt"
+
+	"github.com/nymstream/nymstream/internal/event"
+	"github.com/nymstream/nymstream/internal/policy"
+)
+
+func (c *compiler) flow(index int, f *policy.Flow) (flow, error) {
+	out := flow{index: index, recipient: f.Recipient}
+	for i := range f.Events {
+		s, err := c.selection(&c.source.Events[i], &f.Events[i])
+		if err != nil {
+			return out, fmt.Errorf("event %s: %w", c.source.Events[i].Name, err)
+		}
+		out.events = append(out.events, s)
+	}
+	for i := range f.Headers {
+		if f.Headers[i].Technique.Name == "" || f.Headers[i].Technique.Name == policy.Drop {
+			continue
+		}
+		h := &c.source.Headers[i]
+		t, err := c.technique(&h.Leaf, &f.Headers[i])
+		if err != nil {
+			return out, fmt.Errorf("header %s: %w", h.Name, err)
+		}
+		out.headers = append(out.headers, header{[]byte(h.Name), t})
+	}
+	return out, nil
+}
+
+func (c *compiler) selection(e *policy.Event, fe *policy.FlowEvent) (selection, error) {
+	s := selection{selected: fe.Selected, table: make([]uint16, len(c.trie.nodes)), ops: make([]op, 1)}
+	if !fe.Selected {
+		return s, nil
+	}
+	for _, o := range fe.Only {
+		if e.Signal != "" {
+			break // deletions reach whoever has what is deleted
+		}
+		at := -1
+		for i := range e.Facets {
+			if e.Facets[i].Name == o.Facet {
+				at = i
+			}
+		}
+		if at < 0 {
+			return s, fmt.Errorf("only: no facet %s", o.Facet)
+		}
+		s.only = append(s.only, only{at, o.Words})
+	}
+	for i := range e.Leaves {
+		o, err := c.op(e, i, &fe.Decisions[i])
+		if err != nil {
+			return s, fmt.Errorf("%s: %w", e.Leaves[i].Path, err)
+		}
+		for _, n := range c.places(e.Leaves[i].Path) {
+			c.put(&s, n, o, &e.Leaves[i], e)
+		}
+	}
+	if len(s.ops) > 1<<16-1 {
+		return s, fmt.Errorf("more than %d fields", 1<<16-1)
+	}
+	return s, nil
+}
+
+// put decides a place, unless a leaf with a more literal path has it, and lets its enclosing containers be written.
+func (c *compiler) put(s *selection, n *node, o op, l *policy.Leaf, e *policy.Event) {
+	if at := s.table[n.id]; at != 0 && s.ops[at].decided() {
+		if literalness(e.Leaves[s.ops[at].leaf].Path) >= literalness(l.Path) {
+			return
+		}
+		o.descends = s.ops[at].descends
+		s.ops[at] = o
+	} else {
+		o.descends = at != 0
+		s.set(n, o)
+	}
+	if o.verb == drop {
+		return
+	}
+	for up := n.up; up != none; up = c.trie.nodes[up].up {
+		if at := s.table[up]; at != 0 {
+			s.ops[at].descends = true
+		} else {
+			s.set(c.trie.nodes[up], op{descends: true, leaf: undecided})
+		}
+	}
+}
+
+const undecided = -1
+
+func (o *op) decided() bool { return o.leaf != undecided }
+
+func (s *selection) set(n *node, o op) {
+	if s.table[n.id] == 0 {
+		s.table[n.id] = uint16(len(s.ops))
+		s.ops = append(s.ops, o)
+		return
+	}
+	s.ops[s.table[n.id]] = o
+}
+
+// literalness counts the steps of a path that are names or indexes: the more, the more it says.
+func literalness(p event.Path) int {
+	n := 0
+	for _, s := range p {
+		switch s.Kind {
+		case event.Name:
+			n += 2
+		case event.Index:
+			n++
+		}
+	}
+	return n
+}
+
+func (c *compiler) op(e *policy.Event, leaf int, d *policy.Decision) (op, error) {
+	l := &e.Leaves[leaf]
+	o := op{leaf: int32(leaf)}
+	switch d.Technique.Name {
+	case "", policy.Drop:
+		return o, nil
+	case policy.Count:
+		o.verb = count
+		return o, nil
+	case policy.Presence:
+		o.verb = presence
+		return o, nil
+	}
+	t, err := c.technique(l, d)
+	if err != nil {
+		return o, err
+	}
+	o.verb, o.technique, o.except = write, t, literals(l.Except)
+	o.nulls = d.Technique.Name == policy.Replace || d.Technique.Name == policy.Blank || d.Technique.Type != nil && d.Technique.Type.Nullable
+	if d.Technique.Name == policy.Seal && !d.Technique.Deterministic {
+		o.owned = true
+		o.owner, err = c.owner(e, l)
+	}
+	return o, err
+}
+
+// owner compiles where the identifier of the leaf's person stands.
+func (c *compiler) owner(e *policy.Event, l *policy.Leaf) (owner, error) {
+	if l.Owner == nil {
+		if len(e.Subjects) == 0 {
+			return owner{}, fmt.Errorf("a seal needs a person, and the event has no subject")
+		}
+		return owner{}, nil
+	}
+	who := leafAt(e, l.Owner)
+	if who == nil {
+		return owner{}, fmt.Errorf("the owner %s has no class", l.Owner)
+	}
+	id, err := c.identity(who.Class)
+	if err != nil {
+		return owner{}, err
+	}
+	for _, n := range c.places(l.Path) {
+		for _, o := range c.places(l.Owner) {
+			o.scalar = true
+			if n == o {
+				return owner{climb: 1, node: o.id, identity: id}, nil
+			}
+			if shared := commonPlace(n, o, c.trie); shared >= 0 {
+				return owner{climb: len(n.path) - len(c.trie.nodes[shared].path), node: o.id, identity: id}, nil
+			}
+		}
+	}
+	return owner{}, fmt.Errorf("the owner %s is no field of the payload", l.Owner)
+}

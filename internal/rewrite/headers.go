@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rewrite
+
+import (
+	"unicode/utf8"
+
+	"github.com/nymstream/nymstream/internal/event"
+	"github.com/nymstream/nymstream/internal/keyring"
+	"github.com/nymstream/nymstream/internal/transform"
+)
+
+// AppendHeaders adds the record headers that the flow's recipient may have. Names are compared as they are;
+// a value that is no UTF-8 is dropped. The values are valid until the next call.
+func (w *Worker) AppendHeaders(dst []event.Header, source, flow int, in []event.Header, d *keyring.Domain) []event.Header {
+	w.flow = w.program.sources[source].flows[flow].index
+	allowed := w.program.sources[source].flows[flow].headers
+	if len(allowed) == 0 {
+		return dst
+	}
+	w.scope.Domain, w.scope.Owner.Known = d, false
+	w.headers = w.headers[:0]
+	for i := range in {
+		for j := range allowed {
+			if string(allowed[j].name) != string(in[i].Key) || in[i].Value == nil || !utf8.Valid(in[i].Value) {
+				continue
+			}
+			w.quoted = transform.AppendString(w.quoted[:0], in[i].Value)
+			start := len(w.headers)
+			var verdict transform.Verdict
+			w.headers, verdict = allowed[j].technique.Append(w.headers, transform.Value{Kind: transform.String, Text: in[i].Value, Raw: w.quoted}, &w.scope)
+			if verdict != transform.Done {
+				w.misfits[w.flow]++
+				continue
+			}
+			dst = append(dst, event.Header{Key: allowed[j].name, Value: w.bare(start)})
+		}
+	}
+	return dst
+}
+
+// bare takes the quotes off the JSON value that begins at start: header values are text.
+func (w *Worker) bare(start int) []byte {
+	value := w.headers[start:]
+	if len(value) < 2 || value[0] != '"' {
+		return value[:len(value):len(value)]
+	}
+	end := len(w.headers)
+	w.headers = transform.AppendUnescaped(w.headers, value[1:len(value)-1])
+	return w.headers[end:len(w.headers):len(w.headers)]
+}

@@ -1,0 +1,475 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rewrite
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"unicode/utf8"
+
+	"github.com/nymstream/nymstream/internal/event"
+	"github.com/nymstream/nymstream/internal/transform"
+)
+
+// scanner checks a payload against RFC 8259 and UTF-8 to its last byte, whether named or not,
+// and records the named fields. Positions below zero mean that reason is set and the scan is over.
+type scanner struct {
+	payload  []byte
+	tape     []entry
+	slots    []int32  // tape index of the first occurrence of each probed node
+	seen     []uint64 // stack of bit sets: the named keys met in the open objects that have more than 64
+	key      []byte   // an unescaped key
+	trie     *trie
+	maxDepth int
+
+	reason event.Reason
+	at     int   // payload offset of the fault
+	place  int32 // trie node where it is, or none
+}
+
+const failed = -1
+
+func (s *scanner) fail(r event.Reason, at int) int {
+	if s.reason == event.None {
+		s.reason, s.at = r, at
+	}
+	return failed
+}
+
+// run fills the tape. Its first entry is the root object.
+func (s *scanner) run(payload []byte, t *trie) bool {
+	s.payload, s.trie, s.reason, s.place = payload, t, event.None, none
+	s.tape, s.seen = s.tape[:0], s.seen[:0]
+	if cap(s.slots) < t.probes {
+		s.slots = make([]int32, t.probes)
+	}
+	s.slots = s.slots[:t.probes]
+	for i := range s.slots {
+		s.slots[i] = none
+	}
+	i := s.space(0)
+	var end int
+	if i < len(payload) && payload[i] == '{' {
+		end = s.named(i, t.root, none, 0)
+	} else {
+		if end = s.skip(i, 0); end >= 0 {
+			end = s.space(end)
+		}
+		if end == len(payload) {
+			s.fail(event.NotObject, i)
+		}
+	}
+	if end >= 0 {
+		if end = s.space(end); end != len(payload) {
+			s.fail(event.Malformed, end)
+		}
+	}
+	return s.reason == event.None
+}
+
+func (s *scanner) space(i int) int {
+	p := s.payload
+	for uint(i) < uint(len(p)) && p[i] <= ' ' {
+		if c := p[i]; c != ' ' && c != '\n' && c != '\t' && c != '\r' {
+			return i
+		}
+		i++
+	}
+	return i
+}
+
+const (
+	low7     = 0x0101010101010101
+	high     = 0x8080808080808080
+	quotes   = 0x2222222222222222
+	slashes  = 0x5c5c5c5c5c5c5c5c
+	controls = 0x2020202020202020
+)
+
+// text finds the closing quote of a string whose first byte is at i. Eight bytes at a time, until one of them
+// is a quote, a backslash, a control or not ASCII (BenchmarkRead: half the time of a byte loop).
+func (s *scanner) text(i int) (end int, escaped bool) {
+	p := s.payload
+	for {
+		for uint(i)+8 <= uint(len(p)) {
+			x := binary.LittleEndian.Uint64(p[i:])
+			q, b := x^quotes, x^slashes
+			special := ((q-low7)&^q | (b-low7)&^b | (x-controls)&^x | x) & high
+			if special != 0 {
+				i += bits.TrailingZeros64(special) >> 3
+				break
+			}
+			i += 8
+		}
+		for uint(i) < uint(len(p)) && p[i] != '"' && p[i] != '\\' && p[i] >= 0x20 && p[i] < utf8.RuneSelf {
+			i++
+		}
+		if uint(i) >= uint(len(p)) {
+			return s.fail(event.Malformed, i), false
+		}
+		switch c := p[i]; {
+		case c == '"':
+			return i, escaped
+		case c == '\\':
+			escaped = true
+			if i = s.escape(i); i < 0 {
+				return failed, false
+			}
+		case c < 0x20:
+			return s.fail(event.Malformed, i), false
+		default:
+			_, n := utf8.DecodeRune(p[i:])
+			if n == 1 {
+				return s.fail(event.InvalidUTF8, i), false
+			}
+			i += n
+		}
+	}
+}
+
+// escape checks the escape at i and gives the position behind it. A surrogate stands only in a pair.
+func (s *scanner) escape(i int) int {
+	p := s.payload
+	if i+1 >= len(p) {
+		return s.fail(event.Malformed, i)
+	}
+	switch p[i+1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return i + 2
+	case 'u':
+	default:
+		return s.fail(event.Malformed, i)
+	}
+	unit, ok := hex4(p[i+2:])
+	if !ok {
+		return s.fail(event.Malformed, i)
+	}
+	if unit&0xf800 != 0xd800 {
+		return i + 6
+	}
+	if unit >= 0xdc00 || i+8 > len(p) || p[i+6] != '\\' || p[i+7] != 'u' {
+		return s.fail(event.InvalidUTF8, i)
+	}
+	if low, ok := hex4(p[i+8:]); !ok || low&0xfc00 != 0xdc00 {
+		return s.fail(event.InvalidUTF8, i)
+	}
+	return i + 12
+}
+
+func hex4(p []byte) (unit uint16, ok bool) {
+	if len(p) < 4 {
+		return 0, false
+	}
+	for _, c := range p[:4] {
+		switch {
+		case c-'0' < 10:
+			c -= '0'
+		case c|0x20-'a' < 6:
+			c = c | 0x20 - 'a' + 10
+		default:
+			return 0, false
+		}
+		unit = unit<<4 | uint16(c)
+	}
+	return unit, true
+}
+
+func (s *scanner) digits(i int) int {
+	start := i
+	for uint(i) < uint(len(s.payload)) && s.payload[i]-'0' < 10 {
+		i++
+	}
+	if i == start {
+		return s.fail(event.Malformed, i)
+	}
+	return i
+}
+
+func (s *scanner) number(i int) int {
+	p := s.payload
+	if p[i] == '-' {
+		i++
+	}
+	if uint(i) < uint(len(p)) && p[i] == '0' {
+		i++
+	} else if i = s.digits(i); i < 0 {
+		return failed
+	}
+	if uint(i) < uint(len(p)) && p[i] == '.' {
+		if i = s.digits(i + 1); i < 0 {
+			return failed
+		}
+	}
+	if uint(i) < uint(len(p)) && p[i]|0x20 == 'e' {
+		i++
+		if uint(i) < uint(len(p)) && (p[i] == '+' || p[i] == '-') {
+			i++
+		}
+		return s.digits(i)
+	}
+	return i
+}
+
+// word reads true, false or null.
+func (s *scanner) word(i int) (int, kind) {
+	p := s.payload[i:]
+	switch {
+	case len(p) >= 4 && string(p[:4]) == "true":
+		return i + 4, kind(transform.True)
+	case len(p) >= 4 && string(p[:4]) == "null":
+		return i + 4, kind(transform.Null)
+	case len(p) >= 5 && string(p[:5]) == "false":
+		return i + 5, kind(transform.False)
+	}
+	return s.fail(event.Malformed, i), 0
+}
+
+// skip checks one value that nobody named.
+func (s *scanner) skip(i, depth int) int {
+	p := s.payload
+	if uint(i) >= uint(len(p)) {
+		return s.fail(event.Malformed, i)
+	}
+	switch c := p[i]; {
+	case c == '"':
+		end, _ := s.text(i + 1)
+		if end < 0 {
+			return failed
+		}
+		return end + 1
+	case c == '-' || c-'0' < 10:
+		return s.number(i)
+	case c == '{':
+		return s.skipObject(i, depth+1)
+	case c == '[':
+		end, _ := s.skipArray(i, depth+1)
+		return end
+	}
+	end, _ := s.word(i)
+	return end
+}
+
+func (s *scanner) skipObject(i, depth int) int {
+	if depth > s.maxDepth {
+		return s.fail(event.TooDeep, i)
+	}
+	i, more := s.open(i, '}')
+	for more {
+		p := s.payload
+		if uint(i) >= uint(len(p)) || p[i] != '"' {
+			return s.fail(event.Malformed, i)
+		}
+		end, _ := s.text(i + 1)
+		if end < 0 {
+			return failed
+		}
+		if i = s.colon(end + 1); i < 0 {
+			return failed
+		}
+		if i = s.skip(i, depth); i < 0 {
+			return failed
+		}
+		i, more = s.next(i, '}')
+	}
+	return i
+}
+
+func (s *scanner) skipArray(i, depth int) (end int, elements int32) {
+	if depth > s.maxDepth {
+		return s.fail(event.TooDeep, i), 0
+	}
+	i, more := s.open(i, ']')
+	for more {
+		if i = s.skip(i, depth); i < 0 {
+			return failed, 0
+		}
+		elements++
+		i, more = s.next(i, ']')
+	}
+	return i, elements
+}
+
+// open steps into a container: to its first member, or behind its end.
+func (s *scanner) open(i int, closing byte) (int, bool) {
+	i = s.space(i + 1)
+	if uint(i) < uint(len(s.payload)) && s.payload[i] == closing {
+		return i + 1, false
+	}
+	return i, true
+}
+
+// next steps over what follows a member: to the next one, or behind the container's end.
+func (s *scanner) next(i int, closing byte) (int, bool) {
+	if i < 0 {
+		return failed, false
+	}
+	p := s.payload
+	if uint(i) < uint(len(p)) && p[i] <= ' ' {
+		i = s.space(i)
+	}
+	if uint(i) >= uint(len(p)) {
+		return s.fail(event.Malformed, i), false
+	}
+	switch p[i] {
+	case ',':
+		i++
+		if uint(i) < uint(len(p)) && p[i] <= ' ' {
+			i = s.space(i)
+		}
+		return i, true
+	case closing:
+		return i + 1, false
+	}
+	return s.fail(event.Malformed, i), false
+}
+
+// colon steps over the colon to the value.
+func (s *scanner) colon(i int) int {
+	p := s.payload
+	if uint(i) < uint(len(p)) && p[i] <= ' ' {
+		i = s.space(i)
+	}
+	if uint(i) >= uint(len(p)) || p[i] != ':' {
+		return s.fail(event.Malformed, i)
+	}
+	i++
+	if uint(i) < uint(len(p)) && p[i] <= ' ' {
+		i = s.space(i)
+	}
+	return i
+}
+
+// named reads a value at a place that the plan knows.
+func (s *scanner) named(i int, n *node, up int32, depth int) int {
+	p := s.payload
+	if uint(i) >= uint(len(p)) {
+		return s.fail(event.Malformed, i)
+	}
+	e := entry{node: n.id, up: up, start: int32(i)}
+	var end int
+	switch c := p[i]; {
+	case c == '{':
+		if !n.descends() && !n.marked {
+			return s.skipObject(i, depth+1)
+		}
+		e.kind = object
+		return s.container(i, n, e, depth+1)
+	case c == '[':
+		if n.elements == nil && !n.marked {
+			end, _ = s.skipArray(i, depth+1)
+			return end
+		}
+		e.kind = array
+		return s.container(i, n, e, depth+1)
+	case c == '"':
+		if end, e.escaped = s.text(i + 1); end >= 0 {
+			end++
+		}
+		e.kind = kind(transform.String)
+	case c == '-' || c-'0' < 10:
+		end, e.kind = s.number(i), kind(transform.Number)
+	default:
+		end, e.kind = s.word(i)
+	}
+	if end >= 0 && (n.scalar || n.marked) {
+		e.end = int32(end)
+		s.note(n, e)
+	}
+	return end
+}
+
+// note puts an entry on the tape.
+func (s *scanner) note(n *node, e entry) int32 {
+	at := int32(len(s.tape))
+	if n.slot >= 0 && s.slots[n.slot] == none {
+		s.slots[n.slot] = at
+	}
+	s.tape = append(s.tape, e)
+	return at
+}
+
+func (s *scanner) container(i int, n *node, e entry, depth int) int {
+	if depth > s.maxDepth {
+		s.place = n.id
+		return s.fail(event.TooDeep, i)
+	}
+	at := s.note(n, e)
+	var elements int32
+	switch {
+	case e.kind == object && n.descends():
+		i = s.members(i, n, at, depth)
+	case e.kind == object:
+		i = s.skipObject(i, depth)
+	case n.elements != nil:
+		i, elements = s.each(i, n, at, depth)
+	default:
+		i, elements = s.skipArray(i, depth)
+	}
+	s.tape[at].end, s.tape[at].count = int32(len(s.tape)), elements
+	return i
+}
+
+// members reads an object that has named keys. A named key that comes twice is a fault:
+// readers disagree about which one counts (RFC 8259, section 4).
+func (s *scanner) members(i int, n *node, at int32, depth int) int {
+	var few uint64 // the named keys met, while there are at most 64
+	base := len(s.seen)
+	if len(n.keys) > 64 {
+		for range (len(n.keys) + 63) / 64 {
+			s.seen = append(s.seen, 0)
+		}
+	}
+	i, more := s.open(i, '}')
+	for more {
+		p := s.payload
+		if uint(i) >= uint(len(p)) || p[i] != '"' {
+			return s.fail(event.Malformed, i)
+		}
+		first := i + 1
+		end, escaped := s.text(first)
+		if end < 0 {
+			return failed
+		}
+		if i = s.colon(end + 1); i < 0 {
+			return failed
+		}
+		name := p[first:end]
+		var k *node
+		if escaped {
+			s.key = transform.AppendUnescaped(s.key[:0], name)
+			k = n.find(s.key, prefix(s.key))
+		} else if first+8 <= len(p) {
+			k = n.find(name, prefix8(p[first:], len(name)))
+		} else {
+			k = n.find(name, prefix(name))
+		}
+		if k == nil {
+			i = s.skip(i, depth)
+		} else {
+			word, bit := &few, uint64(1)<<(k.rank&63)
+			if len(n.keys) > 64 {
+				word = &s.seen[base+int(k.rank>>6)]
+			}
+			if *word&bit != 0 {
+				s.place = k.id
+				return s.fail(event.DuplicateKey, first-1)
+			}
+			*word |= bit
+			i = s.named(i, k, at, depth)
+		}
+		i, more = s.next(i, '}')
+	}
+	s.seen = s.seen[:base]
+	return i
+}
+
+// each reads an array whose elements, or some of them, are named.
+func (s *scanner) each(i int, n *node, at int32, depth int) (end int, elements int32) {
+	i, more := s.open(i, ']')
+	for more {
+		i = s.named(i, n.element(int(elements)), at, depth)
+		elements++
+		i, more = s.next(i, ']')
+	}
+	return i, elements
+}

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rewrite
+
+import (
+	"github.com/nymstream/nymstream/internal/event"
+	"github.com/nymstream/nymstream/internal/keyring"
+	"github.com/nymstream/nymstream/internal/transform"
+)
+
+// Worker reads payloads and writes what recipients may have, one payload at a time: Read, then Event, then the rest.
+// It keeps its buffers, so that a steady stream allocates nothing. Not safe for concurrent use.
+type Worker struct {
+	// Trace, when set, is told about every leaf that Append decides. For policy explain.
+	Trace func(Step)
+
+	scanner
+	program *Program
+	source  *source
+	index   int // of the source
+	kind    *kindOf
+	kindAt  int
+	subject int32 // tape index of the first acting subject, or none
+	who     *transform.Identity
+	secret  keyring.Secret // of the subject, where it is a person
+
+	scope   transform.Scope
+	decoded []byte // an unescaped string
+	other   []byte
+	fault   *event.Poison
+	misfits []uint64 // by flow of the plan
+	flow    int      // of the plan, whose leaves are written
+	headers []byte
+	quoted  []byte
+	ops     []op
+	table   []uint16
+}
+
+// Step is one decided leaf of a trace. Before and After are clear and sanitized JSON; After is nil where the leaf was dropped.
+type Step struct {
+	Leaf          int // index into Event.Leaves
+	Offset        int // of the leaf's token in the payload
+	Before, After []byte
+	Verdict       transform.Verdict
+}
+
+// Worker makes a worker of the program.
+func (p *Program) Worker() *Worker {
+	w := &Worker{program: p, misfits: make([]uint64, len(p.Plan.Flows))}
+	w.maxDepth = p.options.MaxDepth
+	return w
+}
+
+// Read checks a payload whole and takes in its named fields. The payload must stay as it is until the next Read.
+// A fault comes as *event.Poison.
+func (w *Worker) Read(source int, payload []byte) error {
+	w.source, w.index, w.kind, w.subject = &w.program.sources[source], source, nil, none
+	if len(payload) > w.program.options.MaxBytes {
+		return &event.Poison{Reason: event.TooLarge, Offset: -1}
+	}
+	if !w.run(payload, w.source.trie) {
+		p := &event.Poison{Reason: w.reason, Offset: w.at}
+		if w.place >= 0 {
+			p.Rule = w.source.trie.nodes[w.place].path.String()
+		}
+		return p
+	}
+	return nil
+}
+
+// Event gives the first event type of the source that the payload is, as an index into Source.Events.
+// Two spellings of an identifier that disagree come as *event.Poison.
+func (w *Worker) Event() (index int, known bool, err error) {
+	for i := range w.source.events {
+		k := &w.source.events[i]
+		if !w.all(k.when) {
+			continue
+		}
+		w.kind, w.kindAt = k, i
+		for j := range k.same {
+			if !w.agree(&k.same[j]) {
+				path := w.source.trie.nodes[k.same[j].node].path.String()
+				return i, true, &event.Poison{Reason: event.IDsDisagree, Rule: path, Offset: -1}
+			}
+		}
+		return i, true, w.findSubject()
+	}
+	return 0, false, nil
+}
+
+// findSubject looks for who acts: the first of the event's subject paths where an identifier stands.
+func (w *Worker) findSubject() error {
+	w.subject, w.who = none, nil
+	for i := range w.kind.subjects {
+		p := &w.kind.subjects[i]
+		at := w.find(p)
+		if at < 0 {
+			continue
+		}
+		verdict := transform.Done
+		if p.identity.OfSubject() {
+			verdict = p.identity.Secret(&w.secret, w.value(&w.tape[at]), &w.scope)
+		}
+		switch verdict {
+		case transform.Done:
+			w.subject, w.who = at, p.identity
+			return nil
+		case transform.Shaped:
+			return &event.Poison{Reason: event.PseudonymShaped, Rule: w.source.trie.nodes[w.tape[at].node].path.String(), Offset: int(w.tape[at].start)}
+		}
+	}
+	return nil
+}
+
+// HasSubject tells whether somebody acts in the event, or the pack says that nobody does.
+func (w *Worker) HasSubject() bool { return w.subject >= 0 || w.kind.none }
+
+// Flows gives the number of flows of the payload's source.
+func (w *Worker) Flows(source int) int { return len(w.program.sources[source].flows) }
+
+// Flow gives the indexes of a flow's entry and recipient in the plan.
+func (w *Worker) Flow(source, flow int) (index, recipient int) {
+	f := &w.program.sources[source].flows[flow]
+	return f.index, f.recipient
+}
+
+// Admits tells whether the flow's from: and only: name the event. Call it after Event.
+func (w *Worker) Admits(flow int) bool {
+	f := &w.source.flows[flow]
+	return w.admits(&f.events[w.kindAt], w.kind)
+}
+
+// Append writes what the flow's recipient may have of the payload, with the keys of its domain.
+// Faults come as *event.Poison; dst is then as it was.
+func (w *Worker) Append(dst []byte, flow int, d *keyring.Domain) ([]byte, error) {
+	f := &w.source.flows[flow]
+	s := &f.events[w.kindAt]
+	w.flow = f.index
+	w.ops, w.table, w.scope.Domain, w.fault = s.ops, s.table, d, nil
+	start := len(dst)
+	dst, _ = w.container(dst, 0)
+	if w.fault != nil {
+		return dst[:start], w.fault
+	}
+	return dst, nil
+}
+
+// AppendSubject writes the pseudonym of the acting subject, for an output key; nothing when nobody acts.
+func (w *Worker) AppendSubject(dst []byte, d *keyring.Domain) ([]byte, transform.Verdict) {
+	if w.subject < 0 {
+		return dst, transform.Misfit
+	}
+	if !w.who.OfSubject() {
+		return w.pseudonym(dst, w.subject, w.who, d)
+	}
+	w.scope.Domain = d
+	return w.who.AppendPseudonymOf(dst, &w.secret, &w.scope), transform.Done
+}
+
+// AppendEventID writes the pseudonym of the event's own id, for an output key; nothing when it has none.
+func (w *Worker) AppendEventID(dst []byte, d *keyring.Domain) ([]byte, transform.Verdict) {
+	if w.kind.id == nil {
+		return dst, transform.Misfit
+	}
+	at := w.find(w.kind.id)
+	if at < 0 {
+		return dst, transform.Misfit
+	}
+	return w.pseudonym(dst, at, w.kind.id.identity, d)
+}
+
+// AppendSourceKey writes the pseudonym of the record's key; nothing where the pack does not say what the key is.
+func (w *Worker) AppendSourceKey(dst []byte, source int, key []byte, d *keyring.Domain) ([]byte, transform.Verdict) {
+	id := w.program.sources[source].key
+	if id == nil || len(key) == 0 {
+		return dst, transform.Misfit
+	}
+	w.scope.Domain = d
+	return id.AppendPseudonym(dst, transform.Value{Kind: transform.String, Text: key}, &w.scope)
+}
+
+func (w *Worker) pseudonym(dst []byte, at int32, id *transform.Identity, d *keyring.Domain) ([]byte, transform.Verdict) {
+	w.scope.Domain = d
+	return id.AppendPseudonym(dst, w.value(&w.tape[at]), &w.scope)
+}
+
+// Misfits tells of every flow of the plan how many leaves were dropped since the last call because their value
+// was not what their class says.
+func (w *Worker) Misfits(each func(flow int, leaves uint64)) {
+	for i, n := range w.misfits {
+		if n > 0 {
+			each(i, n)
+			w.misfits[i] = 0
+		}
+	}
+}
+
+// Places gives the canonical paths of the source that scans record, for coverage.
+func (p *Program) Places(source int) []event.Path {
+	var out []event.Path
+	for _, n := range p.sources[source].trie.nodes {
+		out = append(out, n.path)
+	}
+	return out
+}
+
+// value gives a scalar as techniques take it. Its text is valid until the next value.
+func (w *Worker) value(e *entry) transform.Value {
+	return transform.Value{Kind: transform.Kind(e.kind), Text: w.text(e), Raw: e.raw(w.payload)}
+}
+
+// text gives the decoded text of a scalar, valid until the next text.
+func (w *Worker) text(e *entry) []byte {
+	if e.container() {
+		return nil
+	}
+	raw := e.raw(w.payload)
+	if e.kind != kind(transform.String) {
+		return raw
+	}
+	raw = raw[1 : len(raw)-1]
+	if !e.escaped {
+		return raw
+	}
+	w.decoded = transform.AppendUnescaped(w.decoded[:0], raw)
+	return w.decoded
+}
