@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pipeline
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+
+	"github.com/nymstream/nymstream/internal/event"
+	"github.com/nymstream/nymstream/internal/policy"
+	"github.com/nymstream/nymstream/internal/rewrite"
+)
+
+// Explanation says of one sample event what every recipient gets of every leaf, and which rule decided it.
+// It holds the sample's clear values: it is for the person who brought the sample.
+type Explanation struct {
+	Source string          `json:"source"`
+	Event  string          `json:"event,omitempty"` // "" when no event of the pack matches
+	Fault  string          `json:"fault,omitempty"` // why the payload would be quarantined
+	Leaves []ExplainedLeaf `json:"leaves,omitempty"`
+	Ends   []End           `json:"recipients,omitempty"`
+}
+
+// ExplainedLeaf is one leaf of the sample. Fates are parallel to Explanation.Ends.
+type ExplainedLeaf struct {
+	Path   string `json:"path"`
+	Class  string `json:"class,omitempty"` // "" when the pack does not know the leaf
+	Known  string `json:"known,omitempty"` // where the pack says so
+	Before string `json:"before"`
+	Fates  []Fate `json:"fates"`
+
+	offset int
+	leaf   int // index into Event.Leaves, or -1
+}
+
+// Fate is what one recipient gets of a leaf. After is "" when the leaf does not leave.
+type Fate struct {
+	Technique string `json:"technique,omitempty"`
+	Rule      string `json:"rule,omitempty"`
+	After     string `json:"after,omitempty"`
+}
+
+// End is what becomes of the whole event for one recipient.
+type End struct {
+	Recipient string `json:"recipient"`
+	Outcome   string `json:"outcome"` // forward, withhold, quarantine
+	Reason    string `json:"reason,omitempty"`
+	Key       string `json:"key,omitempty"`
+	Value     string `json:"value,omitempty"`
+}
+
+// Explain sends one sample through the pipeline and writes down what decides. An empty recipients means all of the source.
+func (p *Pipeline) Explain(source int, recipients []int, payload []byte) (*Explanation, error) {
+	x := &Explanation{Source: p.plan.Sources[source].Name}
+	w := p.Worker()
+	err := w.rewrite.Read(source, payload)
+	kind, known := 0, false
+	if err == nil {
+		kind, known, err = w.rewrite.Event()
+	}
+	if poison, ok := errors.AsType[*event.Poison](err); ok {
+		x.Fault = poison.Error()
+	} else if err != nil {
+		return nil, err
+	}
+	var e *policy.Event
+	if known {
+		e = &p.plan.Sources[source].Events[kind]
+		x.Event = e.Name
+	}
+	for _, l := range rewrite.Leaves(payload) {
+		leaf := ExplainedLeaf{Path: l.Path.String(), Before: string(l.Raw), offset: l.Offset, leaf: declared(e, l.Path)}
+		if leaf.leaf >= 0 {
+			leaf.Class, leaf.Known = string(e.Leaves[leaf.leaf].Class), e.Leaves[leaf.leaf].Rule
+		}
+		x.Leaves = append(x.Leaves, leaf)
+	}
+	for flow := range w.rewrite.Flows(source) {
+		index, recipient := w.rewrite.Flow(source, flow)
+		if len(recipients) > 0 && !slices.Contains(recipients, recipient) {
+			continue
+		}
+		if err := p.explainFlow(x, source, kind, index, recipient, e, payload); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortStableFunc(x.Leaves, func(a, b ExplainedLeaf) int { return cmp.Compare(a.offset, b.offset) })
+	return x, nil
+}
+
+// declared gives the index of the event's leaf with the most literal path that fits, or -1.
+func declared(e *policy.Event, path event.Path) int {
+	found := -1
+	for i := 0; e != nil && i < len(e.Leaves); i++ {
+		l := &e.Leaves[i]
+		if !l.Container && l.Path.Matches(path) && (found < 0 || len(e.Leaves[found].Path.String()) < len(l.Path.String())) {
+			found = i
+		}
+	}
+	return found
+}
+
+func (p *Pipeline) explainFlow(x *Explanation, source, kind, index, recipient int, e *policy.Event, payload []byte) error {
+	w := p.For([]int{recipient})
+	after := map[int]string{}
+	var containers []rewrite.Step
+	w.rewrite.Trace = func(s rewrite.Step) {
+		after[s.Offset] = string(s.After)
+		if s.Before == nil {
+			containers = append(containers, rewrite.Step{Leaf: s.Leaf, Offset: s.Offset, After: slices.Clone(s.After)})
+		}
+	}
+	end := &endSink{end: End{Recipient: p.plan.Recipients[recipient].Name}}
+	batch := []event.Record{{Topic: p.plan.Sources[source].Topics[0], Time: -1, Value: payload}}
+	if err := w.Process(batch, end); err != nil {
+		return err
+	}
+	x.Ends = append(x.Ends, end.end)
+	for i := range x.Leaves {
+		fate := Fate{After: after[x.Leaves[i].offset]}
+		if ds := p.decisions(index, kind, e); x.Leaves[i].leaf >= 0 && x.Leaves[i].leaf < len(ds) {
+			d := &ds[x.Leaves[i].leaf]
+			fate.Technique, fate.Rule = d.Technique.Name, d.Rule
+		}
+		x.Leaves[i].Fates = append(x.Leaves[i].Fates, fate)
+	}
+	for _, s := range containers {
+		d := &p.plan.Flows[index].Events[kind].Decisions[s.Leaf]
+		fates := make([]Fate, len(x.Ends))
+		fates[len(fates)-1] = Fate{Technique: d.Technique.Name, Rule: d.Rule, After: string(s.After)}
+		x.Leaves = append(x.Leaves, ExplainedLeaf{Path: e.Leaves[s.Leaf].Path.String(), Before: "[…]", Fates: fates, offset: s.Offset, leaf: -1})
+	}
+	return nil
+}
+
+func (p *Pipeline) decisions(flow, kind int, e *policy.Event) []policy.Decision {
+	if e == nil {
+		return nil
+	}
+	return p.plan.Flows[flow].Events[kind].Decisions
+}
+
+// endSink notes what became of the one event.
+type endSink struct{ end End }
+
+func (s *endSink) Forward(_ int, _ *event.Record, out *event.Output) error {
+	s.end.Outcome, s.end.Key, s.end.Value = "forward", string(out.Key), string(out.Value)
+	return nil
+}
+
+func (s *endSink) Withhold(_ int, _ *event.Record, reason event.Reason) error {
+	s.end.Outcome, s.end.Reason = "withhold", reason.String()
+	return nil
+}
+
+func (s *endSink) Quarantine(q *event.Quarantined) error {
+	s.end.Outcome, s.end.Reason = "quarantine", (&event.Poison{Reason: q.Reason, Rule: q.Rule}).Error()
+	return nil
+}

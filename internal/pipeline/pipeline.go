@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package pipeline decides one record: in comes what was read, out goes for every recipient what it may have, or why not.
+// It knows no Kafka, no HTTP and no SQL.
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nymstream/nymstream/internal/event"
+	"github.com/nymstream/nymstream/internal/keyring"
+	"github.com/nymstream/nymstream/internal/policy"
+	"github.com/nymstream/nymstream/internal/rewrite"
+	"github.com/nymstream/nymstream/internal/transform"
+)
+
+// Options are what a pipeline can be told beside its plan and keys.
+type Options struct {
+	// AssumeConsent forwards for purposes whose basis is consent although nobody was asked.
+	// Whoever sets it says so loudly.
+	AssumeConsent bool
+	// Now is the processing time; default time.Now.
+	Now    func() time.Time
+	Limits rewrite.Options
+}
+
+// Pipeline is a plan bound to keys. It is immutable; every goroutine asks for a Worker of its own.
+type Pipeline struct {
+	plan    *policy.Plan
+	keys    *keyring.Keyring
+	program *rewrite.Program
+	options Options
+	sources map[string]int // by topic
+	hashes  [][]byte       // by recipient
+}
+
+// New compiles the plan with the keys.
+func New(plan *policy.Plan, keys *keyring.Keyring, o Options) (*Pipeline, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	program, err := rewrite.Compile(plan, keys, o.Limits)
+	if err != nil {
+		return nil, fmt.Errorf("compile plan: %w", err)
+	}
+	p := &Pipeline{plan: plan, keys: keys, program: program, options: o, sources: map[string]int{}}
+	for i := range plan.Sources {
+		for _, t := range plan.Sources[i].Topics {
+			p.sources[t] = i
+		}
+	}
+	for i := range plan.Recipients {
+		p.hashes = append(p.hashes, []byte(plan.Recipients[i].Hash))
+	}
+	return p, nil
+}
+
+// Asks tells whether the recipient's purpose needs the consent of the people concerned.
+func (p *Pipeline) asks(recipient int) bool {
+	return p.plan.Purposes[p.plan.Recipients[recipient].Purpose].Basis == policy.BasisConsent && !p.options.AssumeConsent
+}
+
+// Worker decides records one batch after the other, keeping its buffers. Not safe for concurrent use.
+type Worker struct {
+	pipeline *Pipeline
+	rewrite  *rewrite.Worker
+	only     map[int]bool // recipients a replay is for; nil: all
+
+	output   event.Output
+	value    []byte
+	key      []byte
+	planKey  []byte
+	everyone []int
+	sealing  []byte
+}
+
+// Worker makes a worker.
+func (p *Pipeline) Worker() *Worker {
+	return &Worker{pipeline: p, rewrite: p.program.Worker(), planKey: []byte(PlanHeader)}
+}
+
+// For makes a worker that decides for these recipients alone: a replay.
+func (p *Pipeline) For(recipients []int) *Worker {
+	w := p.Worker()
+	w.only = map[int]bool{}
+	for _, r := range recipients {
+		w.only[r] = true
+	}
+	return w
+}
+
+// Process decides every record of a batch for every recipient of its source, in order.
+// An error means that nothing of the batch may be committed.
+func (w *Worker) Process(batch []event.Record, sink event.Sink) error {
+	now := w.pipeline.options.Now().UnixMilli()
+	for i := range batch {
+		rec := &batch[i]
+		source, ok := w.pipeline.sources[rec.Topic]
+		if !ok {
+			return fmt.Errorf("%w: topic %s belongs to no source of the policy", event.ErrFatal, rec.Topic)
+		}
+		if err := w.record(rec, source, now, sink); err != nil {
+			return fmt.Errorf("%s/%d at %d: %w", rec.Topic, rec.Partition, rec.Offset, err)
+		}
+	}
+	return nil
+}
+
+func (w *Worker) record(rec *event.Record, source int, now int64, sink event.Sink) error {
+	if len(rec.Value) == 0 {
+		return w.each(source, func(_, index, recipient int) error { return w.tombstone(rec, source, index, recipient, now, sink) })
+	}
+	err := w.rewrite.Read(source, rec.Value)
+	known, kind := false, 0
+	if err == nil {
+		kind, known, err = w.rewrite.Event()
+	}
+	if poison, ok := errors.AsType[*event.Poison](err); ok {
+		return w.quarantineAll(rec, source, poison, sink)
+	}
+	if err != nil {
+		return err
+	}
+	return w.each(source, func(flow, index, recipient int) error {
+		reason := event.UnknownType
+		if known {
+			reason = w.gate(source, kind, flow, recipient)
+		}
+		if reason != event.None {
+			return sink.Withhold(recipient, rec, reason)
+		}
+		return w.forward(rec, source, flow, index, recipient, now, sink)
+	})
+}
+
+// Misfits tells of every flow of the plan how many leaves were dropped since the last call because their value
+// was not what their class says.
+func (w *Worker) Misfits(each func(flow int, leaves uint64)) { w.rewrite.Misfits(each) }
+
+// each calls fn for every flow of the source that this worker decides.
+func (w *Worker) each(source int, fn func(flow, index, recipient int) error) error {
+	for flow := range w.rewrite.Flows(source) {
+		index, recipient := w.rewrite.Flow(source, flow)
+		if w.only != nil && !w.only[recipient] {
+			continue
+		}
+		if err := fn(flow, index, recipient); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// gate tells why a recipient may not have the event, or None.
+func (w *Worker) gate(source, kind, flow, recipient int) event.Reason {
+	e := &w.pipeline.plan.Sources[source].Events[kind]
+	switch {
+	case !w.rewrite.Admits(flow):
+		return event.NotSelected
+	case !w.rewrite.HasSubject():
+		return event.NoSubject
+	case e.Signal == "" && !e.NoSubject && w.pipeline.asks(recipient):
+		return event.NoConsent
+	}
+	return event.None
+}
+
+func (w *Worker) forward(rec *event.Record, source, flow, index, recipient int, now int64, sink event.Sink) error {
+	r := &w.pipeline.plan.Recipients[recipient]
+	domain, poison, reason, err := w.domain(rec, r, now)
+	switch {
+	case err != nil:
+		return err
+	case poison != nil:
+		return w.quarantine(rec, recipient, poison, sink)
+	case reason != event.None:
+		return sink.Withhold(recipient, rec, reason)
+	}
+	if w.value, err = w.rewrite.Append(w.value[:0], flow, domain); err == nil {
+		err = w.outputKey(rec, source, r, domain)
+	}
+	if poison, ok := errors.AsType[*event.Poison](err); ok {
+		return w.quarantine(rec, recipient, poison, sink)
+	}
+	if err != nil {
+		return err
+	}
+	w.output.Value = w.value
+	w.output.Time = truncate(now, r.RecordTime)
+	w.planHeader(recipient)
+	w.output.Headers = w.rewrite.AppendHeaders(w.output.Headers, source, flow, rec.Headers, domain)
+	return sink.Forward(recipient, rec, &w.output)
+}
+
+// domain gives the recipient's keys of the record's epoch, or why there are none.
+func (w *Worker) domain(rec *event.Record, r *policy.Recipient, now int64) (*keyring.Domain, *event.Poison, event.Reason, error) {
+	at := rec.Time
+	if at < 0 {
+		at = now
+	}
+	d, err := w.pipeline.keys.DomainAt(r.Name, r.Overlap, at, now)
+	switch {
+	case err == nil:
+		return d, nil, event.None, nil
+	case errors.Is(err, keyring.ErrEpochEnded):
+		return nil, nil, event.EpochEnded, nil
+	case errors.Is(err, keyring.ErrFuture):
+		return nil, &event.Poison{Reason: event.FutureTime, Offset: -1}, event.None, nil
+	}
+	return nil, nil, event.None, err
+}
+
+// outputKey makes the output's key; nil where there is nothing to make it of.
+func (w *Worker) outputKey(rec *event.Record, source int, r *policy.Recipient, d *keyring.Domain) error {
+	verdict := transform.Misfit
+	w.key = w.key[:0]
+	switch r.Key {
+	case policy.KeySubject:
+		w.key, verdict = w.rewrite.AppendSubject(w.key, d)
+	case policy.KeyEvent:
+		w.key, verdict = w.rewrite.AppendEventID(w.key, d)
+	case policy.KeySource:
+		w.key, verdict = w.rewrite.AppendSourceKey(w.key, source, rec.Key, d)
+	}
+	switch verdict {
+	case transform.Done:
+		w.output.Key = w.key
+	case transform.Shaped:
+		return &event.Poison{Reason: event.PseudonymShaped, Rule: "record key", Offset: -1}
+	default:
+		w.output.Key = nil
+	}
+	return nil
+}
+
+// PlanHeader names the recipient's own part of the plan: two recipients cannot compare theirs.
+const PlanHeader = "nym-plan"
+
+func (w *Worker) planHeader(recipient int) {
+	w.output.Headers = append(w.output.Headers[:0], event.Header{Key: w.planKey, Value: w.pipeline.hashes[recipient]})
+}
+
+// tombstone forwards a null value where the recipient's key is the source's; elsewhere it would delete nothing.
+func (w *Worker) tombstone(rec *event.Record, source, index, recipient int, now int64, sink event.Sink) error {
+	r := &w.pipeline.plan.Recipients[recipient]
+	if r.Key != policy.KeySource {
+		return sink.Withhold(recipient, rec, event.Tombstone)
+	}
+	d, poison, reason, err := w.domain(rec, r, now)
+	if err == nil && poison == nil && reason == event.None {
+		err = w.outputKey(rec, source, r, d)
+		if p, ok := errors.AsType[*event.Poison](err); ok {
+			poison, err = p, nil
+		}
+	}
+	switch {
+	case err != nil:
+		return err
+	case poison != nil:
+		return w.quarantine(rec, recipient, poison, sink)
+	case reason != event.None:
+		return sink.Withhold(recipient, rec, reason)
+	case w.output.Key == nil:
+		return sink.Withhold(recipient, rec, event.Tombstone)
+	}
+	w.output.Value, w.output.Time = rec.Value, truncate(now, r.RecordTime)
+	w.planHeader(recipient)
+	return sink.Forward(recipient, rec, &w.output)
+}
+
+func (w *Worker) quarantine(rec *event.Record, recipient int, p *event.Poison, sink event.Sink) error {
+	return sink.Quarantine(&event.Quarantined{Record: rec, Recipients: []int{recipient}, Reason: p.Reason, Rule: p.Rule})
+}
+
+func (w *Worker) quarantineAll(rec *event.Record, source int, p *event.Poison, sink event.Sink) error {
+	w.everyone = w.everyone[:0]
+	err := w.each(source, func(_, _, recipient int) error {
+		w.everyone = append(w.everyone, recipient)
+		return nil
+	})
+	if err != nil || len(w.everyone) == 0 {
+		return err
+	}
+	return sink.Quarantine(&event.Quarantined{Record: rec, Recipients: w.everyone, Reason: p.Reason, Rule: p.Rule})
+}
+
+// truncate rounds a time in milliseconds down to a step.
+func truncate(ms int64, step time.Duration) int64 {
+	if s := step.Milliseconds(); s > 0 {
+		return ms - ms%s
+	}
+	return ms
+}
