@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package transform
+
+import (
+	"bytes"
+	"fmt"
+	"unicode/utf8"
+)
+
+// Type is what a value must be to be kept. The zero value keeps nothing and is refused.
+type Type struct {
+	Kind     TypeKind
+	Enum     []string  // of TypeEnum: the decoded texts that may be
+	Pattern  string    // of TypeString: RE2, matched against the whole decoded text
+	Max      int       // of TypeString: longest text in code points; 0: no limit
+	Or       []Literal // values kept beside those of the kind
+	Nullable bool      // null is kept too
+}
+
+// TypeKind is the kind of values a Type keeps.
+type TypeKind uint8
+
+const (
+	TypeInteger TypeKind = iota + 1 // a number without point and exponent, of any size
+	TypeNumber
+	TypeBoolean
+	TypeEnum
+	TypeString
+)
+
+type keep struct {
+	kind     TypeKind
+	enum     map[string]bool
+	pattern  *pattern // nil: none
+	max      int
+	or       []Literal
+	nullable bool
+}
+
+// NewKeep leaves values as they are, if they are of the agreed type; all others are misfits. Numbers keep every byte of their
+// token, so that 2⁵³+1 stays 2⁵³+1. Strings keep their text; escapes are written in the one way of AppendString.
+// A string type states a pattern or a longest text: free text is not kept by oversight.
+func NewKeep(t Type) (Technique, error) {
+	k := &keep{kind: t.Kind, max: t.Max, or: t.Or, nullable: t.Nullable}
+	switch {
+	case t.Kind < TypeInteger || t.Kind > TypeString:
+		return nil, fmt.Errorf("keep: no type")
+	case t.Kind != TypeString && (t.Pattern != "" || t.Max != 0), t.Kind != TypeEnum && len(t.Enum) > 0:
+		return nil, fmt.Errorf("keep: pattern and max are of strings, the list of values is of enums")
+	case t.Kind == TypeEnum && len(t.Enum) == 0:
+		return nil, fmt.Errorf("keep: an enum without values")
+	case t.Kind == TypeString && t.Pattern == "" && t.Max == 0, t.Max < 0:
+		return nil, fmt.Errorf("keep: a string needs a pattern or a positive max")
+	}
+	for i := range t.Or {
+		if _, err := t.Or[i].token(); err != nil {
+			return nil, fmt.Errorf("keep: %w", err)
+		}
+	}
+	if t.Kind == TypeEnum {
+		k.enum = make(map[string]bool, len(t.Enum))
+		for _, word := range t.Enum {
+			k.enum[word] = true
+		}
+	}
+	if t.Pattern != "" {
+		p, err := newPattern(t.Pattern)
+		if err != nil {
+			return nil, fmt.Errorf("keep: %w", err)
+		}
+		k.pattern = p
+	}
+	return k, nil
+}
+
+func (k *keep) Append(dst []byte, v Value, _ *Scope) ([]byte, Verdict) {
+	if !k.agrees(v) && !k.excepted(v) {
+		return dst, Misfit
+	}
+	switch v.Kind {
+	case String:
+		if len(v.Raw) == len(v.Text)+2 { // no escapes: these are longer than what they stand for
+			return append(dst, v.Raw...), Done
+		}
+		return AppendString(dst, v.Text), Done
+	case Number:
+		return append(dst, v.Text...), Done
+	case True:
+		return append(dst, "true"...), Done
+	case False:
+		return append(dst, "false"...), Done
+	}
+	return append(dst, "null"...), Done
+}
+
+func (k *keep) agrees(v Value) bool {
+	if v.Kind == Null {
+		return k.nullable
+	}
+	switch k.kind {
+	case TypeInteger:
+		return v.Kind == Number && bytes.IndexByte(v.Text, '.') < 0 && bytes.IndexByte(v.Text, 'e') < 0 && bytes.IndexByte(v.Text, 'E') < 0
+	case TypeNumber:
+		return v.Kind == Number
+	case TypeBoolean:
+		return v.Kind == True || v.Kind == False
+	case TypeEnum:
+		return v.Kind == String && k.enum[string(v.Text)]
+	case TypeString:
+		return v.Kind == String && k.short(v.Text) && (k.pattern == nil || k.pattern.matches(v.Text))
+	}
+	return false
+}
+
+// short tells whether the text is within max code points; no text has more of them than bytes.
+func (k *keep) short(text []byte) bool {
+	return k.max == 0 || len(text) <= k.max || len(text) <= utf8.UTFMax*k.max && utf8.RuneCount(text) <= k.max
+}
+
+func (k *keep) excepted(v Value) bool {
+	for i := range k.or {
+		if k.or[i].equals(v) {
+			return true
+		}
+	}
+	return false
+}

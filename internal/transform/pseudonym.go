@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package transform
+
+import (
+	"encoding/base32"
+	"encoding/binary"
+	"strconv"
+)
+
+type pseudonym struct{ id *Identity }
+
+// NewPseudonym replaces an identifier by its pseudonym in the recipient's domain.
+func NewPseudonym(id *Identity) Technique { return pseudonym{id} }
+
+func (p pseudonym) Append(dst []byte, v Value, s *Scope) ([]byte, Verdict) {
+	start := len(dst)
+	dst, verdict := p.id.AppendPseudonym(append(dst, '"'), v, s)
+	if verdict != Done {
+		return dst[:start], verdict
+	}
+	return append(dst, '"'), Done
+}
+
+// A pseudonym is written <type>_<epoch>_<digest>: three letters, the epoch in decimal, and 16 bytes in lower-case base32hex
+// (RFC 4648, section 7) without padding, whose last character has two spare bits, zero. It sorts as its bytes do.
+const (
+	base32Digits      = "0123456789abcdefghijklmnopqrstuv"
+	digestLength      = 26
+	longestEpoch      = 9 // digits
+	shortestPseudonym = 3 + 1 + 1 + 1 + digestLength
+	longestPseudonym  = shortestPseudonym - 1 + longestEpoch
+)
+
+func appendPseudonym(dst []byte, identityType, epoch string, digest *[16]byte) []byte {
+	dst = append(dst, identityType...)
+	dst = append(dst, '_')
+	dst = append(dst, epoch...)
+	dst = append(dst, '_')
+	return appendDigest(dst, digest)
+}
+
+// appendDigest writes 5 bytes as 8 characters, three times, and the last byte as two.
+func appendDigest(dst []byte, d *[16]byte) []byte {
+	dst = binary.BigEndian.AppendUint64(dst, base32Text(binary.BigEndian.Uint64(d[0:])>>24))
+	dst = binary.BigEndian.AppendUint64(dst, base32Text(binary.BigEndian.Uint64(d[5:])>>24))
+	dst = binary.BigEndian.AppendUint64(dst, base32Text(binary.BigEndian.Uint64(d[8:])&(1<<48-1)>>8))
+	return append(dst, base32Digits[d[15]>>3], base32Digits[d[15]<<2&31])
+}
+
+// base32Text spreads 40 bits over 8 bytes, the first 5 in the highest, and makes each the character that stands for it.
+func base32Text(v uint64) uint64 {
+	v = v&0xfffff00000<<12 | v&0xfffff
+	v = v&0x000ffc00000ffc00<<6 | v&0x000003ff000003ff
+	v = v&0x03e003e003e003e0<<3 | v&0x001f001f001f001f
+	letters := (v + 0x7676767676767676) >> 7 & 0x0101010101010101 // 1 where the value is 10 or more
+	return v + 0x3030303030303030 + letters*('a'-'0'-10)
+}
+
+// Pseudonym is a pseudonym taken apart.
+type Pseudonym struct {
+	Type   string
+	Epoch  int
+	Digest [16]byte
+}
+
+var base32Lower = base32.NewEncoding(base32Digits).WithPadding(base32.NoPadding)
+
+// ParsePseudonym reads a pseudonym in the one spelling it has; upper case, leading zeros and spare bits are refused.
+func ParsePseudonym(text []byte) (Pseudonym, bool) {
+	if !LooksLikePseudonym(text) || !isIdentityType(text[:3]) {
+		return Pseudonym{}, false
+	}
+	cut := len(text) - digestLength
+	number := string(text[4 : cut-1])
+	epoch, err := strconv.Atoi(number)
+	if err != nil || epoch < 1 || number[0] == '0' {
+		return Pseudonym{}, false
+	}
+	p := Pseudonym{Type: string(text[:3]), Epoch: epoch}
+	var digest [17]byte
+	if _, err := base32Lower.Decode(digest[:], text[cut:]); err != nil {
+		return Pseudonym{}, false
+	}
+	p.Digest = [16]byte(digest[:16])
+	if again := appendDigest(nil, &p.Digest); string(again) != string(text[cut:]) {
+		return Pseudonym{}, false
+	}
+	return p, true
+}
+
+// LooksLikePseudonym tells whether text has the shape of one of our pseudonyms, also in upper case or with spare bits set:
+// such an identifier is not made a pseudonym once more, its record goes to quarantine.
+func LooksLikePseudonym(text []byte) bool {
+	n := len(text)
+	if n < shortestPseudonym || n > longestPseudonym || text[3] != '_' || text[n-digestLength-1] != '_' {
+		return false
+	}
+	for _, c := range text[:3] {
+		if c|0x20 < 'a' || c|0x20 > 'z' {
+			return false
+		}
+	}
+	for _, c := range text[4 : n-digestLength-1] {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	for _, c := range text[n-digestLength:] {
+		if (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'v') {
+			return false
+		}
+	}
+	return true
+}

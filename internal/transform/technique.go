@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package transform holds the techniques: what is done to one leaf before a recipient may have it.
+package transform
+
+import "github.com/nymstream/nymstream/internal/keyring"
+
+// Kind is the JSON type of a scalar.
+type Kind uint8
+
+const (
+	String Kind = iota
+	Number
+	True
+	False
+	Null
+)
+
+// Value is one JSON scalar of a payload that was already validated. It is clear personal data:
+// techniques never put it into an error.
+type Value struct {
+	Kind Kind
+	Text []byte // strings: decoded, valid UTF-8; others: the token
+	Raw  []byte // the token as it stands in the payload, quotes and escapes included
+}
+
+// Verdict says what became of a leaf.
+type Verdict uint8
+
+const (
+	Done   Verdict = iota // one JSON value was appended
+	Misfit                // the value is not what its class says: nothing was appended, the leaf is dropped and counted
+	Shaped                // an identifier that looks like one of our pseudonyms: the record goes to quarantine
+)
+
+// Technique turns one leaf into what a recipient may have. It is immutable and safe for concurrent use;
+// what changes from record to record is in the Scope.
+type Technique interface {
+	// Append appends exactly one JSON value for v to dst, without allocating when dst has room.
+	// With any verdict but Done it returns dst as it was.
+	Append(dst []byte, v Value, s *Scope) ([]byte, Verdict)
+}
+
+// Scope is what one worker lends its techniques for one record and recipient. Not safe for concurrent use.
+type Scope struct {
+	Domain *keyring.Domain // keys of the recipient in the record's epoch
+	Owner  Owner           // whose leaf this is; sealed leaves are bound to it
+
+	workspace // what a call needs while it lasts, and the keys worth keeping; see scope.go
+}
+
+// Owner is the person a leaf belongs to.
+type Owner struct {
+	Known    bool
+	Identity *Identity
+	Secret   keyring.Secret
+}
