@@ -35,7 +35,7 @@ func NewScope(o ScopeOptions) *Scope {
 }
 
 // Format keeps keys and clear bytes out of every message, whatever the verb.
-func (*Scope) Format(f fmt.State, _ rune) { io.WriteString(f, "[secret]") }
+func (*Scope) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[secret]") }
 
 // nonces hands out random nonces and reads them from the system in blocks.
 type nonces struct {
