@@ -110,7 +110,7 @@ func (w *Worker) Process(batch []event.Record, sink event.Sink) error {
 
 func (w *Worker) record(rec *event.Record, source int, now int64, sink event.Sink) error {
 	if len(rec.Value) == 0 {
-		return w.each(source, func(_, index, recipient int) error { return w.tombstone(rec, source, index, recipient, now, sink) })
+		return w.each(source, func(flow, _, recipient int) error { return w.tombstone(rec, source, flow, recipient, now, sink) })
 	}
 	err := w.rewrite.Read(source, rec.Value)
 	known, kind := false, 0
@@ -123,7 +123,7 @@ func (w *Worker) record(rec *event.Record, source int, now int64, sink event.Sin
 	if err != nil {
 		return err
 	}
-	return w.each(source, func(flow, index, recipient int) error {
+	return w.each(source, func(flow, _, recipient int) error {
 		reason := event.UnknownType
 		if known {
 			reason = w.gate(source, kind, flow, recipient)
@@ -131,7 +131,7 @@ func (w *Worker) record(rec *event.Record, source int, now int64, sink event.Sin
 		if reason != event.None {
 			return sink.Withhold(recipient, rec, reason)
 		}
-		return w.forward(rec, source, flow, index, recipient, now, sink)
+		return w.forward(rec, source, flow, recipient, now, sink)
 	})
 }
 
@@ -167,7 +167,7 @@ func (w *Worker) gate(source, kind, flow, recipient int) event.Reason {
 	return event.None
 }
 
-func (w *Worker) forward(rec *event.Record, source, flow, index, recipient int, now int64, sink event.Sink) error {
+func (w *Worker) forward(rec *event.Record, source, flow, recipient int, now int64, sink event.Sink) error {
 	r := &w.pipeline.plan.Recipients[recipient]
 	domain, poison, reason, err := w.domain(rec, r, now)
 	switch {
@@ -179,7 +179,7 @@ func (w *Worker) forward(rec *event.Record, source, flow, index, recipient int, 
 		return sink.Withhold(recipient, rec, reason)
 	}
 	if w.value, err = w.rewrite.Append(w.value[:0], flow, domain); err == nil {
-		err = w.outputKey(rec, source, r, domain)
+		err = w.outputKey(rec, source, flow, r, domain)
 	}
 	if poison, ok := errors.AsType[*event.Poison](err); ok {
 		return w.quarantine(rec, recipient, poison, sink)
@@ -213,16 +213,16 @@ func (w *Worker) domain(rec *event.Record, r *policy.Recipient, now int64) (*key
 }
 
 // outputKey makes the output's key; nil where there is nothing to make it of.
-func (w *Worker) outputKey(rec *event.Record, source int, r *policy.Recipient, d *keyring.Domain) error {
+func (w *Worker) outputKey(rec *event.Record, source, flow int, r *policy.Recipient, d *keyring.Domain) error {
 	verdict := transform.Misfit
 	w.key = w.key[:0]
 	switch r.Key {
 	case policy.KeySubject:
-		w.key, verdict = w.rewrite.AppendSubject(w.key, d)
+		w.key, verdict = w.rewrite.AppendSubject(w.key, flow, d)
 	case policy.KeyEvent:
-		w.key, verdict = w.rewrite.AppendEventID(w.key, d)
+		w.key, verdict = w.rewrite.AppendEventID(w.key, flow, d)
 	case policy.KeySource:
-		w.key, verdict = w.rewrite.AppendSourceKey(w.key, source, rec.Key, d)
+		w.key, verdict = w.rewrite.AppendSourceKey(w.key, source, flow, rec.Key, d)
 	}
 	switch verdict {
 	case transform.Done:
@@ -243,14 +243,14 @@ func (w *Worker) planHeader(recipient int) {
 }
 
 // tombstone forwards a null value where the recipient's key is the source's; elsewhere it would delete nothing.
-func (w *Worker) tombstone(rec *event.Record, source, index, recipient int, now int64, sink event.Sink) error {
+func (w *Worker) tombstone(rec *event.Record, source, flow, recipient int, now int64, sink event.Sink) error {
 	r := &w.pipeline.plan.Recipients[recipient]
 	if r.Key != policy.KeySource {
 		return sink.Withhold(recipient, rec, event.Tombstone)
 	}
 	d, poison, reason, err := w.domain(rec, r, now)
 	if err == nil && poison == nil && reason == event.None {
-		err = w.outputKey(rec, source, r, d)
+		err = w.outputKey(rec, source, flow, r, d)
 		if p, ok := errors.AsType[*event.Poison](err); ok {
 			poison, err = p, nil
 		}

@@ -50,6 +50,7 @@ type kindOf struct {
 	when     []condition
 	subjects []place
 	none     bool // acts for nobody
+	signal   bool
 	same     []pair
 	facets   []facet
 	id       *place // the event's own id: the object-id nearest to the root
@@ -80,6 +81,7 @@ type flow struct {
 type selection struct {
 	selected bool
 	only     []only
+	keyFrom  []bool // see policy.FlowEvent
 	table    []uint16
 	ops      []op
 }
@@ -88,6 +90,7 @@ type selection struct {
 type header struct {
 	name      []byte
 	technique transform.Technique
+	pseudonym bool // all that deletions may carry
 }
 
 type opVerb uint8
@@ -231,7 +234,7 @@ func (c *compiler) mark(p event.Path) (nodes, slots []int32) {
 }
 
 func (c *compiler) kind(e *policy.Event) (kindOf, error) {
-	k := kindOf{none: e.NoSubject, when: c.conditions(e.When)}
+	k := kindOf{none: e.NoSubject, signal: e.Signal != "", when: c.conditions(e.When)}
 	for _, f := range e.Facets {
 		compiled := facet{name: f.Name, otherwise: f.Else}
 		for _, w := range f.Words {

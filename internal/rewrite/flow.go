@@ -27,13 +27,13 @@ func (c *compiler) flow(index int, f *policy.Flow) (flow, error) {
 		if err != nil {
 			return out, fmt.Errorf("header %s: %w", h.Name, err)
 		}
-		out.headers = append(out.headers, header{[]byte(h.Name), t})
+		out.headers = append(out.headers, header{[]byte(h.Name), t, f.Headers[i].Technique.Name == policy.Pseudonym})
 	}
 	return out, nil
 }
 
 func (c *compiler) selection(e *policy.Event, fe *policy.FlowEvent) (selection, error) {
-	s := selection{selected: fe.Selected, table: make([]uint16, len(c.trie.nodes)), ops: make([]op, 1)}
+	s := selection{selected: fe.Selected, keyFrom: fe.KeyFrom, table: make([]uint16, len(c.trie.nodes)), ops: make([]op, 1)}
 	if !fe.Selected {
 		return s, nil
 	}

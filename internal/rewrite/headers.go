@@ -11,7 +11,7 @@ import (
 )
 
 // AppendHeaders adds the record headers that the flow's recipient may have. Names are compared as they are;
-// a value that is no UTF-8 is dropped. The values are valid until the next call.
+// a value that is no UTF-8 is dropped, and deletions carry pseudonyms only. The values are valid until the next call.
 func (w *Worker) AppendHeaders(dst []event.Header, source, flow int, in []event.Header, d *keyring.Domain) []event.Header {
 	w.flow = w.program.sources[source].flows[flow].index
 	allowed := w.program.sources[source].flows[flow].headers
@@ -22,6 +22,9 @@ func (w *Worker) AppendHeaders(dst []event.Header, source, flow int, in []event.
 	w.headers = w.headers[:0]
 	for i := range in {
 		for j := range allowed {
+			if w.kind.signal && !allowed[j].pseudonym {
+				continue
+			}
 			if string(allowed[j].name) != string(in[i].Key) || in[i].Value == nil || !utf8.Valid(in[i].Value) {
 				continue
 			}

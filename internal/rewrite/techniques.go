@@ -107,12 +107,12 @@ func coarse(l *policy.Leaf, t *policy.Technique) (transform.Technique, error) {
 	case "http":
 		o.Format = transform.HTTPDate
 	}
-	if l.Timestamp.Zone != "" {
-		zone, err := time.LoadLocation(l.Timestamp.Zone)
+	if l.Timestamp.Zone != "" && l.Timestamp.Zone != "UTC" {
+		at, err := time.Parse("-07:00", l.Timestamp.Zone)
 		if err != nil {
-			return nil, fmt.Errorf("zone %q: %w", l.Timestamp.Zone, err)
+			return nil, fmt.Errorf("zone %q is no offset", l.Timestamp.Zone)
 		}
-		o.Zone = zone
+		o.Zone = at.Location()
 	}
 	return transform.NewTime(o)
 }

@@ -3,6 +3,8 @@
 package rewrite
 
 import (
+	"slices"
+
 	"github.com/nymstream/nymstream/internal/event"
 	"github.com/nymstream/nymstream/internal/keyring"
 	"github.com/nymstream/nymstream/internal/transform"
@@ -21,6 +23,7 @@ type Worker struct {
 	kind    *kindOf
 	kindAt  int
 	subject int32 // tape index of the first acting subject, or none
+	path    int   // index of the subject path where it was found
 	who     *transform.Identity
 	secret  keyring.Secret // of the subject, where it is a person
 
@@ -103,7 +106,7 @@ func (w *Worker) findSubject() error {
 		}
 		switch verdict {
 		case transform.Done:
-			w.subject, w.who = at, p.identity
+			w.subject, w.path, w.who = at, i, p.identity
 			return nil
 		case transform.Shaped:
 			return &event.Poison{Reason: event.PseudonymShaped, Rule: w.source.trie.nodes[w.tape[at].node].path.String(), Offset: int(w.tape[at].start)}
@@ -145,9 +148,10 @@ func (w *Worker) Append(dst []byte, flow int, d *keyring.Domain) ([]byte, error)
 	return dst, nil
 }
 
-// AppendSubject writes the pseudonym of the acting subject, for an output key; nothing when nobody acts.
-func (w *Worker) AppendSubject(dst []byte, d *keyring.Domain) ([]byte, transform.Verdict) {
-	if w.subject < 0 {
+// AppendSubject writes the pseudonym of the acting subject, for an output key; nothing when nobody acts, or when
+// no rule lets that pseudonym leave.
+func (w *Worker) AppendSubject(dst []byte, flow int, d *keyring.Domain) ([]byte, transform.Verdict) {
+	if w.subject < 0 || !w.keyFrom(flow, w.path) {
 		return dst, transform.Misfit
 	}
 	if !w.who.OfSubject() {
@@ -157,9 +161,10 @@ func (w *Worker) AppendSubject(dst []byte, d *keyring.Domain) ([]byte, transform
 	return w.who.AppendPseudonymOf(dst, &w.secret, &w.scope), transform.Done
 }
 
-// AppendEventID writes the pseudonym of the event's own id, for an output key; nothing when it has none.
-func (w *Worker) AppendEventID(dst []byte, d *keyring.Domain) ([]byte, transform.Verdict) {
-	if w.kind.id == nil {
+// AppendEventID writes the pseudonym of the event's own id, for an output key; nothing when it has none, or when
+// no rule lets it leave.
+func (w *Worker) AppendEventID(dst []byte, flow int, d *keyring.Domain) ([]byte, transform.Verdict) {
+	if w.kind.id == nil || !w.keyFrom(flow, 0) {
 		return dst, transform.Misfit
 	}
 	at := w.find(w.kind.id)
@@ -169,14 +174,21 @@ func (w *Worker) AppendEventID(dst []byte, d *keyring.Domain) ([]byte, transform
 	return w.pseudonym(dst, at, w.kind.id.identity, d)
 }
 
-// AppendSourceKey writes the pseudonym of the record's key; nothing where the pack does not say what the key is.
-func (w *Worker) AppendSourceKey(dst []byte, source int, key []byte, d *keyring.Domain) ([]byte, transform.Verdict) {
-	id := w.program.sources[source].key
-	if id == nil || len(key) == 0 {
+func (w *Worker) keyFrom(flow, path int) bool {
+	from := w.source.flows[flow].events[w.kindAt].keyFrom
+	return path < len(from) && from[path]
+}
+
+// AppendSourceKey writes the pseudonym of the record's key; nothing where the pack does not say what the key is,
+// or no rule lets it leave. It needs no payload.
+func (w *Worker) AppendSourceKey(dst []byte, source, flow int, key []byte, d *keyring.Domain) ([]byte, transform.Verdict) {
+	s := &w.program.sources[source]
+	leaves := slices.ContainsFunc(s.flows[flow].events, func(e selection) bool { return len(e.keyFrom) > 0 && e.keyFrom[0] })
+	if s.key == nil || len(key) == 0 || !leaves {
 		return dst, transform.Misfit
 	}
 	w.scope.Domain = d
-	return id.AppendPseudonym(dst, transform.Value{Kind: transform.String, Text: key}, &w.scope)
+	return s.key.AppendPseudonym(dst, transform.Value{Kind: transform.String, Text: key}, &w.scope)
 }
 
 func (w *Worker) pseudonym(dst []byte, at int32, id *transform.Identity, d *keyring.Domain) ([]byte, transform.Verdict) {
