@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package policy
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// conditions reads {$.path: literal, $.path: [literal, literal], $.path: {exists: true}, $.path: {absent: true}}; all must hold.
+func (r reader) conditions(n *node) []Condition {
+	var out []Condition
+	for _, e := range r.entries(n, "a condition") {
+		path, ok := r.path(e.key, fromRoot)
+		c := Condition{Path: path}
+		if e.value.kind == mappingNode {
+			o, _ := r.object(e.value, "a condition", "exists", "absent")
+			c.Exists, c.Absent = r.holds(o, "exists"), r.holds(o, "absent")
+			if c.Exists == c.Absent {
+				ok = false
+				if len(o.values) != 1 {
+					r.add(e.value.place, "a condition is a value, {exists: true} or {absent: true}", "")
+				}
+			}
+		} else {
+			c.Equals = r.literals(e.value, "a condition")
+			ok = ok && len(c.Equals) > 0
+		}
+		if ok {
+			out = append(out, c)
+		}
+	}
+	if n.kind == mappingNode && len(n.pairs) == 0 {
+		r.add(n.place, "an empty condition", "leave `when:` out if everything matches")
+	}
+	return out
+}
+
+func (r reader) holds(o object, key string) bool {
+	n := o.take(key)
+	if n == nil {
+		return false
+	}
+	if n.scalar == boolean && n.text == "true" && n.kind == scalarNode {
+		return true
+	}
+	other := map[string]string{"exists": "absent", "absent": "exists"}[key]
+	r.add(n.place, key+" can only be true", "write {"+other+": true} for the opposite")
+	return false
+}
+
+// unknownWord is what a facet says of an event that none of its words fits. No recipient's only: matches it.
+const unknownWord = "unknown"
+
+// vocabulary is what facets of every platform mean. Packs may have facets of their own beside these.
+var vocabulary = map[string][]string{
+	"visibility": {"public", "unlisted", "private", "direct", unknownWord},
+	"sensitive":  {"sensitive", "ordinary", unknownWord},
+}
+
+func (r reader) facets(n *node) []Facet {
+	var out []Facet
+	for _, e := range r.names(n, "facets") {
+		words, shared := vocabulary[e.key.text]
+		if !shared {
+			if hint := nearest(e.key.text, slices.Sorted(maps.Keys(vocabulary))); hint != "" {
+				r.add(e.key.place, fmt.Sprintf("unknown facet %q", e.key.text), hint)
+				continue
+			}
+		}
+		out = append(out, r.facet(e, words))
+	}
+	return out
+}
+
+// facet reads the words of one facet. known is nil for a facet of the pack's own.
+func (r reader) facet(e pair, known []string) Facet {
+	f := Facet{Name: e.key.text}
+	for _, w := range r.entries(e.value, "facet "+f.Name) {
+		if w.key.text == "else" {
+			f.Else = r.facetWord(w.value, f.Name, known)
+			continue
+		}
+		word := FacetWord{Word: r.facetWord(w.key, f.Name, known)}
+		if w.value.kind == scalarNode {
+			_, ok := r.word(w.value, "condition", "always")
+			word.Always = ok
+		} else {
+			word.When = r.conditions(w.value)
+		}
+		if word.Word != "" && (word.Always || len(word.When) > 0) {
+			f.Words = append(f.Words, word)
+		}
+	}
+	return f
+}
+
+func (r reader) facetWord(n *node, facet string, known []string) string {
+	if known != nil {
+		w, _ := r.word(n, "word of facet "+facet, known...)
+		return w
+	}
+	if r.isName(n) {
+		return n.text
+	}
+	return ""
+}

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package policy turns YAML packs (what a field is) and a policy (what each recipient may have) into one checked, immutable plan.
+package policy
+
+import (
+	"time"
+
+	"github.com/nymstream/nymstream/internal/event"
+)
+
+// Plan is a compiled policy with its packs. It is immutable and safe for concurrent use.
+type Plan struct {
+	Hash       string // SHA-256 of the canonical plan, lower-case hex
+	Controller Controller
+	Purposes   []Purpose   // sorted by name
+	Sources    []Source    // sorted by name
+	Recipients []Recipient // sorted by name
+	Flows      []Flow      // every joined source and recipient, by source, then recipient
+	Warnings   []Problem
+}
+
+type Controller struct{ Name, Contact, DPO string }
+
+// Purpose is why data is used. Basis is one of BasisConsent …
+type Purpose struct {
+	Name, Basis, Description, DPV string
+	Sale                          bool
+}
+
+// Source is one kind of raw topic and what its fields are.
+type Source struct {
+	Name     string
+	Instance string // platform instance named by labels; default: the pack's name
+	Topics   []string
+	Pack     string // name@version
+	Key      Leaf   // what the record key is; Class "" when the pack does not say
+	Headers  []HeaderLeaf
+	Events   []Event // tried in order; the first whose When holds
+
+	Reclassified []Reclassification // what the policy says other than the pack, sorted by path
+}
+
+// Reclassification is a field that the policy gives another class than the pack does.
+type Reclassification struct {
+	Path     event.Path
+	From, To Class
+	Reason   string // mandatory where To protects less than From
+}
+
+// HeaderLeaf is what the header Name is.
+type HeaderLeaf struct {
+	Name string
+	Leaf Leaf
+}
+
+// Event is one kind of payload.
+type Event struct {
+	Name      string
+	When      []Condition  // all must hold; empty: always
+	Subjects  []event.Path // acting subjects: the first path that is present counts (all its matches, where it has [*])
+	NoSubject bool         // subject: none
+	Time      event.Path   // nil: the broker timestamp
+	Signal    string       // "" or object-deleted, account-deleted, scrub-geo, consent-withdrawn …
+	Facets    []Facet
+	Leaves    []Leaf // every classified field; and containers that a count or presence rule names
+}
+
+// Condition holds when the value at Path equals one of Equals, or is present, or is absent.
+// A path with [*] holds when any element does.
+type Condition struct {
+	Path   event.Path
+	Equals []Literal
+	Exists bool
+	Absent bool
+}
+
+// Literal is a JSON scalar of a condition or exception: Kind says how it is spelled in JSON.
+type Literal struct {
+	Kind LiteralKind
+	Text string // decoded text; numbers as written; true, false, null as such
+}
+
+type LiteralKind uint8
+
+const (
+	String LiteralKind = iota
+	Number
+	Bool
+	Null
+)
+
+// Facet is a platform-neutral word about an event, such as visibility.
+type Facet struct {
+	Name  string
+	Words []FacetWord // tried in order
+	Else  string      // "" means unknown
+}
+
+type FacetWord struct {
+	Word   string
+	Always bool
+	When   []Condition
+}
+
+// Leaf is one classified field: a scalar at Path, or a container when Container is set.
+type Leaf struct {
+	Path       event.Path
+	Class      Class
+	Type       *Type      // of class plain; else nil
+	Owner      event.Path // identifier of the person the leaf belongs to; nil: the event's subject. For account-like classes: Path itself
+	Same       event.Path // another spelling of the same identifier that must agree; nil: none
+	Alias      bool
+	Except     []Literal // values that are not what the class says
+	Timestamp  Timestamp // of class timestamp
+	Geo        string    // of class geo: "number" (one coordinate), "lat,lon", "lon,lat", "text"
+	Markup     string    // of class text: plain, html, markdown, slack, discord
+	Offsets    []event.Path
+	OffsetUnit string // of Offsets: codepoint, utf16, utf8
+	Links      event.Path
+	Container  bool
+	Rule       string // where the pack says so, for people: "mastodon@1 shape account, field id"
+}
+
+// Timestamp tells how a time is written.
+type Timestamp struct {
+	Unit   string // auto, s, ms, us for numbers and digit strings
+	Format string // rfc3339 (default), ruby, date, http
+	Zone   string // of times without one; default UTC
+}
+
+// Type is what a plain value must be to be kept.
+type Type struct {
+	Kind     TypeKind
+	Enum     []string
+	Pattern  string // RE2, matched against the whole decoded text
+	Max      int    // longest string in code points; 0: no limit stated
+	Or       []Literal
+	Nullable bool
+}
+
+type TypeKind uint8
+
+const (
+	TypeInteger TypeKind = iota + 1
+	TypeNumber
+	TypeBoolean
+	TypeEnum
+	TypeString
+)
+
+// Role says what law calls a recipient.
+type Role string
+
+const (
+	Processor  Role = "processor"
+	Controls   Role = "controller"
+	ThirdParty Role = "third-party"
+)
+
+// Recipient is one reader of sanitized events: a pseudonymization domain of its own.
+type Recipient struct {
+	Name        string
+	Role        Role
+	Purpose     int // index into Plan.Purposes
+	Topic       string
+	Renew       time.Duration // length of an epoch; 0: epochs change only by command
+	Overlap     time.Duration // how long an ended epoch still serves late records
+	Retention   time.Duration
+	Minors      string        // withhold, with-parental-consent, allow
+	Key         string        // what the output key is made of: KeySubject (where every subject leaves as a pseudonym, the default) …
+	PartitionBy string        // key (default) or source; see stream
+	RecordTime  time.Duration // output timestamps are processing time truncated to this; default an hour
+	Hash        string        // of this recipient's own part of the plan, lower-case hex
+}
+
+// Flow is what one recipient gets from one source.
+type Flow struct {
+	Source    int         // index into Plan.Sources
+	Recipient int         // index into Plan.Recipients
+	Events    []FlowEvent // parallel to Source.Events
+	Headers   []Decision  // parallel to Source.Headers; with an event that is a signal only the pseudonyms leave
+}
+
+// FlowEvent is what the recipient gets of one event. Selected is false when from: does not name the event.
+type FlowEvent struct {
+	Selected  bool
+	Only      []Only
+	Decisions []Decision // parallel to Event.Leaves; nil when not selected
+	// KeyFrom tells whether the output key may be made of a subject (parallel to Event.Subjects), or of the event's id or
+	// the source's key (one element), as Recipient.Key says. Where false, its pseudonym does not leave, and the key is null.
+	KeyFrom []bool
+}
+
+// Only keeps events whose facet has one of Words. Unknown never matches.
+type Only struct {
+	Facet string
+	Words []string
+}
+
+// Decision is the rule that decides one leaf for one recipient. Technique "" means nothing names the leaf: dropped.
+type Decision struct {
+	Technique Technique
+	Rule      string // the deciding rule, for people: "policy.yaml:31 classes.account" or "policy.yaml:44 paths.$.user.email"
+	Clear     string // the written reason why a direct identifier stays clear
+}
+
+// Technique is a technique's name with its parameters; zero where they do not apply. See techniques.go for which takes which.
+type Technique struct {
+	Name          string
+	Type          *Type         // keep
+	Deterministic bool          // seal
+	Keep          int           // mask, truncate(text): characters kept
+	At            string        // mask: start or end (default end)
+	IPv4, IPv6    int           // truncate(ip): prefix bits kept; defaults 24 and 48
+	Places        int           // round(number): decimal places, may be negative; default 0
+	Grid          float64       // round(geo): kilometers; 0: use Places
+	Bounds        []float64     // bucket: lower bounds, ascending
+	Step          time.Duration // time: hour, day, week
+	Value         *Literal      // replace
+}
