@@ -31,8 +31,11 @@ type ExplainedLeaf struct {
 	Fates  []Fate `json:"fates"`
 
 	offset int
-	leaf   int // index into Event.Leaves, or -1
+	leaf   int // index into Event.Leaves, -1 for none, or counted
 }
+
+// counted marks the entry of a container of which only its size or presence leaves.
+const counted = -2
 
 // Fate is what one recipient gets of a leaf. After is "" when the leaf does not leave.
 type Fate struct {
@@ -118,6 +121,9 @@ func (p *Pipeline) explainFlow(x *Explanation, source, kind, index, recipient in
 	}
 	x.Ends = append(x.Ends, end.end)
 	for i := range x.Leaves {
+		if x.Leaves[i].leaf == counted {
+			continue
+		}
 		fate := Fate{After: after[x.Leaves[i].offset]}
 		if ds := p.decisions(index, kind, e); x.Leaves[i].leaf >= 0 && x.Leaves[i].leaf < len(ds) {
 			d := &ds[x.Leaves[i].leaf]
@@ -127,11 +133,27 @@ func (p *Pipeline) explainFlow(x *Explanation, source, kind, index, recipient in
 	}
 	for _, s := range containers {
 		d := &p.plan.Flows[index].Events[kind].Decisions[s.Leaf]
-		fates := make([]Fate, len(x.Ends))
-		fates[len(fates)-1] = Fate{Technique: d.Technique.Name, Rule: d.Rule, After: string(s.After)}
-		x.Leaves = append(x.Leaves, ExplainedLeaf{Path: e.Leaves[s.Leaf].Path.String(), Before: "[…]", Fates: fates, offset: s.Offset, leaf: -1})
+		l := x.container(s.Offset, e.Leaves[s.Leaf].Path.String())
+		l.Fates = append(l.Fates[:min(len(l.Fates), len(x.Ends)-1)], make([]Fate, max(0, len(x.Ends)-1-len(l.Fates)))...)
+		l.Fates = append(l.Fates, Fate{Technique: d.Technique.Name, Rule: d.Rule, After: string(s.After)})
+	}
+	for i := range x.Leaves {
+		if len(x.Leaves[i].Fates) < len(x.Ends) { // a container that this recipient has no rule for
+			x.Leaves[i].Fates = append(x.Leaves[i].Fates, Fate{})
+		}
 	}
 	return nil
+}
+
+// container gives the entry of a counted container, a new one for the first recipient that has a rule for it.
+func (x *Explanation) container(offset int, path string) *ExplainedLeaf {
+	for i := range x.Leaves {
+		if x.Leaves[i].offset == offset && x.Leaves[i].leaf == counted {
+			return &x.Leaves[i]
+		}
+	}
+	x.Leaves = append(x.Leaves, ExplainedLeaf{Path: path, Before: "[…]", offset: offset, leaf: counted})
+	return &x.Leaves[len(x.Leaves)-1]
 }
 
 func (p *Pipeline) decisions(flow, kind int, e *policy.Event) []policy.Decision {

@@ -41,7 +41,7 @@ func (w *Worker) container(dst []byte, at int32) (_ []byte, any bool) {
 			dst = append(dst, w.source.trie.nodes[e.node].member...)
 		}
 		before := len(dst)
-		written := false
+		var written bool
 		switch {
 		case o.verb >= count:
 			dst, written = w.measure(dst, e, o)

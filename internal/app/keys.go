@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package app
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/nymstream/nymstream/internal/config"
+	"github.com/nymstream/nymstream/internal/keyring"
+	"github.com/nymstream/nymstream/internal/policy"
+)
+
+// Keyring says where keys lie and what opens them.
+type Keyring struct {
+	Dir        string
+	KEKFile    string // default: DIR/kek
+	Passphrase string
+	Tenant     string // "": any
+}
+
+// KeyringOf gives the keyring of a configuration.
+func KeyringOf(c *config.Config) Keyring {
+	return Keyring{Dir: c.Keyring.Dir, KEKFile: c.Keyring.KEK.File, Passphrase: c.Keyring.KEK.Passphrase.Reveal(), Tenant: c.Tenant}
+}
+
+// Open unwraps the keyring.
+func (k Keyring) Open() (*keyring.Keyring, error) {
+	return keyring.Open(k.Dir, keyring.OpenOptions{Tenant: k.Tenant, KEKFile: k.KEKFile, Passphrase: []byte(k.Passphrase)})
+}
+
+// Init makes a keyring with keys for every recipient of the plan. It refuses where there is one.
+func (k Keyring) Init(plan *policy.Plan, now time.Time) error {
+	return keyring.Init(k.Dir, keyring.InitOptions{
+		Tenant: k.Tenant, Recipients: recipientsOf(plan), KEKFile: k.KEKFile, Passphrase: []byte(k.Passphrase), Now: now,
+	})
+}
+
+// RotateKEK wraps every keyset anew.
+func (k Keyring) RotateKEK(now time.Time) error {
+	keys, err := k.Open()
+	if err != nil {
+		return err
+	}
+	return keys.RotateKEK([]byte(k.Passphrase))
+}
+
+// Rotate begins a new key for a role.
+func (k Keyring) Rotate(role string, now time.Time) error {
+	keys, err := k.Open()
+	if err != nil {
+		return err
+	}
+	return keys.Rotate(keyring.Role(role), now)
+}
+
+// NewEpoch begins a new epoch of a recipient.
+func (k Keyring) NewEpoch(recipient string, at, now time.Time) error {
+	keys, err := k.Open()
+	if err != nil {
+		return err
+	}
+	return keys.NewEpoch(recipient, at, now)
+}
+
+// Update makes what the plan's recipients will need soon.
+func (k Keyring) Update(plan *policy.Plan, now time.Time) error {
+	keys, err := k.Open()
+	if err != nil {
+		return err
+	}
+	return Update(keys, plan, now)
+}
+
+// Update makes what the plan's recipients will need soon: keys of new recipients, coming epochs, quarantine days.
+// Where there is nothing to make, nothing is written.
+func Update(k *keyring.Keyring, plan *policy.Plan, now time.Time) error {
+	have := map[string]time.Duration{}
+	for _, r := range k.Recipients() {
+		have[r.Name] = r.Renew
+	}
+	for _, r := range recipientsOf(plan) {
+		var err error
+		if renew, known := have[r.Name]; !known {
+			err = k.AddRecipient(r, now)
+		} else if renew != r.Renew {
+			err = k.SetRenew(r.Name, r.Renew, now)
+		}
+		if err != nil {
+			return fmt.Errorf("keys of recipient %s: %w", r.Name, err)
+		}
+	}
+	return k.Extend(now)
+}
+
+// OpenKeys opens the keyring in dir, or makes one in memory that ends with the process: fresh tells which.
+func OpenKeys(plan *policy.Plan, dir, passphrase string) (keys *keyring.Keyring, fresh bool, err error) {
+	if dir != "" {
+		keys, err = Keyring{Dir: dir, Passphrase: passphrase}.Open()
+		return keys, false, err
+	}
+	var names []string
+	for i := range plan.Recipients {
+		names = append(names, plan.Recipients[i].Name)
+	}
+	keys, err = keyring.Ephemeral("ephemeral", names, time.Now())
+	return keys, true, err
+}
+
+func recipientsOf(plan *policy.Plan) []keyring.Recipient {
+	out := make([]keyring.Recipient, len(plan.Recipients))
+	for i := range plan.Recipients {
+		out[i] = keyring.Recipient{Name: plan.Recipients[i].Name, Renew: plan.Recipients[i].Renew}
+	}
+	return out
+}
+
+// AssumedConsent is said at every start of what forwards without asking.
+const AssumedConsent = "WARNING: consent is assumed (--assume-consent): events are forwarded for purposes whose basis is consent although nobody was asked"
+
+// warnConsent says loudly which purposes forward without consent.
+func warnConsent(out io.Writer, plan *policy.Plan) {
+	for i := range plan.Purposes {
+		if plan.Purposes[i].Basis == policy.BasisConsent {
+			fmt.Fprintf(out, "%s: purpose %s\n", AssumedConsent, plan.Purposes[i].Name)
+		}
+	}
+}
