@@ -3,20 +3,14 @@
 package policy_test
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/nymstream/nymstream/internal/event"
 	"github.com/nymstream/nymstream/internal/keyring"
 	"github.com/nymstream/nymstream/internal/policy"
 	"github.com/nymstream/nymstream/internal/rewrite"
@@ -47,10 +41,20 @@ recipients:
 var floors = map[string]struct {
 	recognized, subjects int // events, of all
 	values, paths        int // per mille of the leaves in all events, and of their different paths, that have a class
-}{}
+}{
+	"bluesky":     {362, 343, 980, 947},  // of 404, of which 42 are test vectors of the data model
+	"mastodon":    {305, 281, 997, 985},  // of 314; 9 are streaming messages whose payload is a string
+	"rudderstack": {820, 788, 926, 534},  // of 820; the fields that customers invented have no class
+	"twitter_v2":  {115, 77, 1000, 1000}, // of 115; the API was not asked for the author of the others
+}
 
-// notPlain lists labels that a pack contradicts, and why. Everything else that is labelled personal has a personal class.
-var notPlain = map[string]string{}
+// notPersonal lists labels made by the name of a field that the pack contradicts, and why. Every other labelled path has a personal class.
+var notPersonal = map[string]string{
+	"bluesky $.reason":                             "a word of an enum: why somebody is notified, why a link is blocked; a report's reason, which is written by hand, is text",
+	"mastodon $.following":                         "true or false",
+	"twitter_v2 $.data.following":                  "true or false",
+	"twitter_v2 $.includes.places[*].country_code": "two letters of a country; the place itself is geo",
+}
 
 func TestPacksOnRealEvents(t *testing.T) {
 	plan, program := bind(t, everyPack)
@@ -89,9 +93,7 @@ func TestPacksOnLabels(t *testing.T) {
 					case !ok:
 						unclassified[l.path]++
 					case !fits(l.class, class):
-						if _, argued := notPlain[s.Name+" "+l.path+" "+l.class]; !argued {
-							t.Errorf("%s: event %s: %s is labelled %s, and the pack says %s", e.place, s.Events[kind].Name, l.path, l.class, class)
-						}
+						t.Errorf("%s: event %s: %s is labelled %s, and the pack says %s", e.place, s.Events[kind].Name, l.path, l.class, class)
 					default:
 						checked++
 					}
@@ -99,6 +101,39 @@ func TestPacksOnLabels(t *testing.T) {
 			}
 			t.Logf("%d labelled values have a fitting class; without any: %v", checked, inOrder(unclassified))
 		})
+	}
+}
+
+// TestPacksOnLabelledPaths checks every path that the corpus labels as personal, also where it is seldom filled.
+func TestPacksOnLabelledPaths(t *testing.T) {
+	plan, _ := bind(t, everyPack)
+	plain := map[string]string{} // an event in which the field is plain
+	for i := range plan.Sources {
+		s := &plan.Sources[i]
+		for j := range s.Events {
+			for path, class := range classesOf(&s.Events[j]) {
+				if class == policy.Plain {
+					plain[s.Name+" "+path] = s.Events[j].Name
+				}
+			}
+		}
+	}
+	argued := map[string]bool{}
+	linesOf(t, shared(t, "corpus/gold_pii_paths.tsv"), func(line []byte) {
+		f := strings.Split(string(line), "\t")
+		key := f[0] + " " + spelled(f[1])
+		switch {
+		case plain[key] == "":
+		case notPersonal[key] != "":
+			argued[key] = true
+		default:
+			t.Errorf("%s is labelled %s, and the pack says plain in event %s", key, f[2], plain[key])
+		}
+	})
+	for key := range notPersonal {
+		if !argued[key] {
+			t.Errorf("nothing contradicts %s any more", key)
+		}
 	}
 }
 
@@ -280,145 +315,6 @@ func bind(t *testing.T, text string) (*policy.Plan, *rewrite.Program) {
 		t.Fatal(err)
 	}
 	return plan, program
-}
-
-// realEvent is one line of a file of events.
-type realEvent struct {
-	place   string // file:line
-	payload []byte
-}
-
-func realEvents(t *testing.T, platform string) []realEvent {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(shared(t, "corpus/events"), platform, "*.jsonl"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []realEvent
-	for _, f := range files {
-		out = append(out, eventsOf(t, f)...)
-	}
-	return out
-}
-
-func eventsOf(t *testing.T, file string) []realEvent {
-	t.Helper()
-	data, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []realEvent
-	for i, line := range bytes.Split(bytes.TrimSpace(data), []byte("\n")) {
-		out = append(out, realEvent{fmt.Sprintf("%s:%d", filepath.Base(file), i+1), line})
-	}
-	return out
-}
-
-// leavesOf lists the paths of the payload's scalars, with [*] for array elements. A null says nothing.
-func leavesOf(t *testing.T, e realEvent) []string {
-	t.Helper()
-	var v any
-	d := json.NewDecoder(bytes.NewReader(e.payload))
-	d.UseNumber()
-	if err := d.Decode(&v); err != nil {
-		t.Fatalf("%s: %v", e.place, err)
-	}
-	var out []string
-	var walk func(p event.Path, v any)
-	walk = func(p event.Path, v any) {
-		switch v := v.(type) {
-		case map[string]any:
-			for name, inner := range v {
-				walk(append(p[:len(p):len(p)], event.Segment{Name: name}), inner)
-			}
-		case []any:
-			for _, inner := range v {
-				walk(append(p[:len(p):len(p)], event.Segment{Kind: event.Each}), inner)
-			}
-		case nil:
-		default:
-			out = append(out, p.String())
-		}
-	}
-	walk(nil, v)
-	return out
-}
-
-// label says that the value at a path of one payload is personal.
-type label struct{ path, class string }
-
-// labelled gives the corpus's labels by the place of the payload.
-func labelled(t *testing.T) map[string][]label {
-	t.Helper()
-	places := map[string][]string{} // by the hash of the payload; the index says which
-	linesOf(t, shared(t, "corpus/events/INDEX.tsv"), func(line []byte) {
-		if f := strings.Split(string(line), "\t"); len(f) > 5 {
-			places[f[5]] = append(places[f[5]], f[3]+":"+f[4])
-		}
-	})
-	out := map[string][]label{}
-	linesOf(t, shared(t, "corpus/gold_values.jsonl"), func(line []byte) {
-		var v struct {
-			Hash   string
-			Values [][3]string
-		}
-		if err := json.Unmarshal(line, &v); err != nil {
-			t.Fatal(err)
-		}
-		for _, place := range places[v.Hash] {
-			for _, l := range v.Values {
-				out[place] = append(out[place], label{spelled(l[0]), l[1]})
-			}
-		}
-	})
-	return out
-}
-
-var odd = regexp.MustCompile(`\.([^.\[]*[^A-Za-z0-9_$.\[-][^.\[]*)`)
-
-// spelled writes a label's path as packs do: names with spaces in quotes.
-func spelled(path string) string { return odd.ReplaceAllString(path, "['$1']") }
-
-func linesOf(t *testing.T, file string, each func(line []byte)) {
-	t.Helper()
-	f, err := os.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 1<<24)
-	for lines.Scan() {
-		each(lines.Bytes())
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func root(t *testing.T) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	for ; err == nil; dir = filepath.Dir(dir) {
-		if _, missing := os.Stat(filepath.Join(dir, "go.mod")); missing == nil {
-			return dir
-		}
-		if dir == filepath.Dir(dir) {
-			break
-		}
-	}
-	t.Fatalf("no go.mod above the working directory: %v", err)
-	return ""
-}
-
-// shared finds a file of the shared corpus, which lies beside the repository; tests that need it skip where it is absent.
-func shared(t *testing.T, name string) string {
-	t.Helper()
-	path := filepath.Join(root(t), "..", "shared", filepath.FromSlash(name))
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("the shared corpus is absent: %s", name)
-	}
-	return path
 }
 
 // inOrder lists counted names, the most frequent first.
