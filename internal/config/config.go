@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package config reads the strict process configuration and resolves its secret references.
+package config
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+)
+
+// Config is everything one process is told. Load fills and checks it whole; it does not change afterwards.
+// Paths are already resolved against the folder of the configuration file.
+// config/nymstream.yaml says of every option what it does, its unit and its default.
+type Config struct {
+	Tenant  string  `yaml:"tenant"`
+	Policy  string  `yaml:"policy" path:"file"`
+	Keyring Keyring `yaml:"keyring"`
+	Kafka   Kafka   `yaml:"kafka"`
+
+	Group    string `yaml:"group"`
+	Instance string `yaml:"instance"` // default: the host name
+	Workers  int    `yaml:"workers"`  // default: GOMAXPROCS
+	Start    string `yaml:"start"`    // earliest, latest
+
+	Quarantine Quarantine `yaml:"quarantine"`
+
+	CommitInterval     time.Duration `yaml:"commit_interval"`
+	TransactionTimeout time.Duration `yaml:"transaction_timeout"`
+	SessionTimeout     time.Duration `yaml:"session_timeout"`
+	RebalanceTimeout   time.Duration `yaml:"rebalance_timeout"`
+	DrainTimeout       time.Duration `yaml:"drain_timeout"`
+
+	Fetch  Fetch  `yaml:"fetch"`
+	Limits Limits `yaml:"limits"`
+	Output Output `yaml:"output"`
+
+	AssumeConsent bool  `yaml:"assume_consent"`
+	Log           Log   `yaml:"log"`
+	HTTP          HTTP  `yaml:"http"`
+	MemoryLimit   Bytes `yaml:"memory_limit"` // 0: GOMEMLIMIT, or none
+}
+
+// Keyring says where the wrapped keysets lie and what unwraps them.
+type Keyring struct {
+	Dir string `yaml:"dir" path:"dir"`
+	KEK KEK    `yaml:"kek"`
+}
+
+// KEK is the key-encryption key: a file, optionally sealed with a passphrase.
+type KEK struct {
+	File       string `yaml:"file" path:"file"` // "": the file kek in the keyring's folder
+	Passphrase Secret `yaml:"passphrase"`
+}
+
+// Kafka is the one cluster that all flows of the process are on.
+type Kafka struct {
+	Brokers  []string `yaml:"brokers"`
+	ClientID string   `yaml:"client_id"`
+	TLS      TLS      `yaml:"tls"`
+	SASL     SASL     `yaml:"sasl"`
+}
+
+// TLS files are PEM. CA replaces the system's roots.
+type TLS struct {
+	Enabled    bool   `yaml:"enabled"`
+	CA         string `yaml:"ca" path:"file"`
+	Cert       string `yaml:"cert" path:"file"`
+	Key        string `yaml:"key" path:"file"`
+	ServerName string `yaml:"server_name"`
+}
+
+// SASL is off while Mechanism is "".
+type SASL struct {
+	Mechanism string `yaml:"mechanism"` // plain, scram-sha-256, scram-sha-512
+	Username  string `yaml:"username"`
+	Password  Secret `yaml:"password"`
+}
+
+// Quarantine is where records go that cannot be sanitized, each sealed with the key of its day.
+type Quarantine struct {
+	Topic string `yaml:"topic"`
+}
+
+// Fetch bounds what is read ahead.
+type Fetch struct {
+	Budget Bytes `yaml:"budget"`
+}
+
+// Limits bound one record; what is above goes to quarantine.
+type Limits struct {
+	Record       Bytes `yaml:"record"`
+	Depth        int   `yaml:"depth"`
+	Decompressed Bytes `yaml:"decompressed"`
+}
+
+// Output says how sanitized batches are written.
+type Output struct {
+	Compression string `yaml:"compression"` // none, snappy, lz4, zstd
+}
+
+// Log goes to standard error.
+type Log struct {
+	Level  string `yaml:"level"`  // debug, info, warn, error
+	Format string `yaml:"format"` // json, console
+}
+
+// HTTP serves /healthz, /readyz and /metrics.
+type HTTP struct {
+	Listen string `yaml:"listen"`
+	Pprof  bool   `yaml:"pprof"`
+}
+
+// Default gives the defaults of all options that do not depend on the machine.
+func Default() Config {
+	return Config{
+		Kafka:              Kafka{ClientID: "nymstream"},
+		Group:              "nymstream",
+		Start:              "earliest",
+		Quarantine:         Quarantine{Topic: "nymstream.quarantine"},
+		CommitInterval:     100 * time.Millisecond,
+		TransactionTimeout: 15 * time.Second,
+		SessionTimeout:     10 * time.Second,
+		RebalanceTimeout:   30 * time.Second,
+		DrainTimeout:       20 * time.Second,
+		Fetch:              Fetch{Budget: 64 * MiB},
+		Limits:             Limits{Record: 10 * MiB, Depth: 128, Decompressed: 64 * MiB},
+		Output:             Output{Compression: "snappy"},
+		Log:                Log{Level: "info", Format: "json"},
+		HTTP:               HTTP{Listen: "127.0.0.1:9464"},
+	}
+}
+
+// maxFile bounds the configuration file; a larger one is something else by mistake.
+const maxFile = 1 << 20
+
+// Load reads the file, resolves ${env:NAME} by lookup and ${file:PATH}, fills in defaults and checks the whole.
+// Faults of the content are returned together as Problems. Loading again rereads the secrets.
+func Load(path string, lookup func(name string) (string, bool)) (*Config, error) {
+	src, err := readBounded(path, maxFile)
+	if err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+	c := Default()
+	d := &decoder{file: path, dir: filepath.Dir(path), lookup: lookup, at: map[string]position{"": {1, 1}}, faulty: map[string]bool{}}
+	d.decode(src, &c)
+	if err := machineDefaults(&c); err != nil {
+		return nil, err
+	}
+	c.validate(d.reportAt)
+	if len(d.problems) > 0 {
+		d.problems.sort()
+		return nil, d.problems
+	}
+	return &c, nil
+}
+
+func machineDefaults(c *Config) error {
+	if c.Workers == 0 {
+		c.Workers = runtime.GOMAXPROCS(0)
+	}
+	if c.Instance != "" {
+		return nil
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return fmt.Errorf("instance: the host name is unknown, so set it: %w", err)
+	}
+	c.Instance = host
+	return nil
+}
+
+func readBounded(path string, limit int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(b)) > limit {
+		return nil, fmt.Errorf("%s: larger than %d bytes", path, limit)
+	}
+	return b, nil
+}

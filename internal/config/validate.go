@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"fmt"
+	"net"
+	"regexp"
+	"slices"
+	"strconv"
+	"time"
+)
+
+var (
+	namePattern  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
+	topicPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,249}$`)
+)
+
+// validate checks every option and every pair that must fit, and reports all faults by dotted path.
+func (c *Config) validate(report func(path, what, fix string)) {
+	v := checker{report}
+	v.name("tenant", c.Tenant)
+	v.name("group", c.Group)
+	v.name("instance", c.Instance)
+	v.present("policy", c.Policy)
+	v.present("keyring.dir", c.Keyring.Dir)
+	v.whole("workers", c.Workers, 1, 256)
+	v.oneOf("start", c.Start, "earliest", "latest")
+	if c.Quarantine.Topic == "." || c.Quarantine.Topic == ".." || !topicPattern.MatchString(c.Quarantine.Topic) {
+		v.report("quarantine.topic", "no topic name", "use 1 to 249 of A-Z a-z 0-9 . _ -")
+	}
+	v.oneOf("output.compression", c.Output.Compression, "none", "snappy", "lz4", "zstd")
+	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
+	v.oneOf("log.format", c.Log.Format, "json", "console")
+	c.validateKafka(v)
+	c.validateTimes(v)
+	c.validateSizes(v)
+	c.validateHTTP(v)
+}
+
+func (c *Config) validateKafka(v checker) {
+	k := c.Kafka
+	if len(k.Brokers) == 0 {
+		v.report("kafka.brokers", "is missing", "write [host:9092]")
+	}
+	for i, b := range k.Brokers {
+		v.address("kafka.brokers["+strconv.Itoa(i)+"]", b, false)
+	}
+	v.present("kafka.client_id", k.ClientID)
+	if !k.TLS.Enabled && (k.TLS.CA != "" || k.TLS.Cert != "" || k.TLS.Key != "" || k.TLS.ServerName != "") {
+		v.report("kafka.tls", "has options but is off", "add `enabled: true`, or remove them")
+	}
+	if (k.TLS.Cert == "") != (k.TLS.Key == "") {
+		v.report("kafka.tls", "has one of cert and key", "give both, or neither")
+	}
+	s := k.SASL
+	if s.Mechanism == "" {
+		if s.Username != "" || !s.Password.IsZero() {
+			v.report("kafka.sasl", "has a user but no mechanism", "add `mechanism: scram-sha-512`")
+		}
+		return
+	}
+	v.oneOf("kafka.sasl.mechanism", s.Mechanism, "plain", "scram-sha-256", "scram-sha-512")
+	v.present("kafka.sasl.username", s.Username)
+	if s.Password.IsZero() {
+		v.report("kafka.sasl.password", "is missing", "write ${file:PATH} or ${env:NAME}")
+	}
+	if s.Mechanism == "plain" && !k.TLS.Enabled {
+		v.report("kafka.sasl.mechanism", "plain sends the password in clear without TLS", "enable kafka.tls, or use scram-sha-512")
+	}
+}
+
+func (c *Config) validateTimes(v checker) {
+	v.between("commit_interval", c.CommitInterval, time.Millisecond, time.Minute)
+	v.between("transaction_timeout", c.TransactionTimeout, time.Second, 15*time.Minute)
+	v.between("session_timeout", c.SessionTimeout, time.Second, 30*time.Minute)
+	v.between("rebalance_timeout", c.RebalanceTimeout, time.Second, 30*time.Minute)
+	v.between("drain_timeout", c.DrainTimeout, time.Second, 10*time.Minute)
+	// A transaction that is open for half its timeout is aborted, so commits must come well before.
+	if c.CommitInterval > c.TransactionTimeout/4 {
+		v.report("commit_interval", fmt.Sprintf("more than a quarter of transaction_timeout (%s)", short(c.TransactionTimeout)), "shorten it, or lengthen transaction_timeout")
+	}
+	// A rebalance waits for the transaction that is open when it begins.
+	if c.RebalanceTimeout < c.TransactionTimeout/2 {
+		v.report("rebalance_timeout", fmt.Sprintf("less than half of transaction_timeout (%s)", short(c.TransactionTimeout)), "lengthen it")
+	}
+	if c.DrainTimeout < c.CommitInterval {
+		v.report("drain_timeout", fmt.Sprintf("less than commit_interval (%s)", short(c.CommitInterval)), "lengthen it")
+	}
+}
+
+func (c *Config) validateSizes(v checker) {
+	v.size("fetch.budget", c.Fetch.Budget, MiB, 64*GiB)
+	v.size("limits.record", c.Limits.Record, KiB, GiB)
+	v.size("limits.decompressed", c.Limits.Decompressed, MiB, 16*GiB)
+	v.whole("limits.depth", c.Limits.Depth, 1, 1024)
+	if c.Limits.Decompressed < c.Limits.Record {
+		v.report("limits.decompressed", fmt.Sprintf("less than limits.record (%s)", c.Limits.Record), "enlarge it")
+	}
+	if need := c.Fetch.Budget + 32*MiB; c.MemoryLimit != 0 && c.MemoryLimit < need {
+		v.report("memory_limit", fmt.Sprintf("less than fetch.budget and 32MiB (%s)", need), "enlarge it, or make fetch.budget smaller")
+	}
+}
+
+func (c *Config) validateHTTP(v checker) {
+	host, ok := v.address("http.listen", c.HTTP.Listen, true)
+	if !ok || !c.HTTP.Pprof {
+		return
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		v.report("http.pprof", "a profiler on an address others can reach", "listen on 127.0.0.1, or leave it off")
+	}
+}
+
+// checker holds the checks that several options share.
+type checker struct {
+	report func(path, what, fix string)
+}
+
+func (v checker) present(path, s string) {
+	if s == "" {
+		v.report(path, "is missing", "add it")
+	}
+}
+
+func (v checker) name(path, s string) {
+	switch {
+	case s == "":
+		v.report(path, "is missing", "add it")
+	case !namePattern.MatchString(s):
+		v.report(path, "no name", "use 1 to 128 of A-Z a-z 0-9 . _ -, beginning with a letter or digit")
+	}
+}
+
+func (v checker) oneOf(path, s string, known ...string) {
+	if !slices.Contains(known, s) {
+		v.report(path, "unknown word `"+s+"`", suggest(s, known))
+	}
+}
+
+func (v checker) whole(path string, n, low, high int) {
+	if n < low || n > high {
+		v.report(path, fmt.Sprintf("%d is out of range", n), fmt.Sprintf("from %d to %d", low, high))
+	}
+}
+
+func (v checker) between(path string, d, low, high time.Duration) {
+	if d < low || d > high {
+		v.report(path, short(d)+" is out of range", "from "+short(low)+" to "+short(high))
+	}
+}
+
+func (v checker) size(path string, b, low, high Bytes) {
+	if b < low || b > high {
+		v.report(path, b.String()+" is out of range", "from "+low.String()+" to "+high.String())
+	}
+}
+
+// address checks host:port and gives the host. A server may listen on every host ("") and on port 0; a broker has both.
+func (v checker) address(path, s string, server bool) (string, bool) {
+	host, port, err := net.SplitHostPort(s)
+	n, perr := strconv.ParseUint(port, 10, 16)
+	if err != nil || perr != nil || (!server && (host == "" || n == 0)) {
+		v.report(path, "no host:port", "write it like 127.0.0.1:9092")
+		return "", false
+	}
+	return host, true
+}
