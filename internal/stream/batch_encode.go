@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package stream
+
+import (
+	"encoding/binary"
+	"hash/crc32"
+	"math"
+
+	"github.com/nymstream/nymstream/internal/event"
+)
+
+// maxSequence is the last sequence number; 0 follows it.
+const maxSequence = math.MaxInt32
+
+// builder gathers records of one output partition and packs them into one record batch.
+type builder struct {
+	records []byte
+	count   int32
+	first   int64 // time of the first record, milliseconds
+	latest  int64
+	batch   []byte
+}
+
+func (b *builder) reset() { b.records, b.count = b.records[:0], 0 }
+
+// size is the length of the batch before compression.
+func (b *builder) size() int { return batchHeaderSize + len(b.records) }
+
+// append adds one record.
+func (b *builder) append(time int64, key, value []byte, headers []event.Header) {
+	if b.count == 0 {
+		b.first, b.latest = time, time
+	}
+	b.latest = max(b.latest, time)
+	timeDelta, offsetDelta := time-b.first, int64(b.count)
+	size := 1 + varintSize(timeDelta) + varintSize(offsetDelta) + fieldSize(key) + fieldSize(value) + varintSize(int64(len(headers)))
+	for i := range headers {
+		size += varintSize(int64(len(headers[i].Key))) + len(headers[i].Key) + fieldSize(headers[i].Value)
+	}
+	out := binary.AppendVarint(b.records, int64(size))
+	out = append(out, 0)
+	out = binary.AppendVarint(out, timeDelta)
+	out = binary.AppendVarint(out, offsetDelta)
+	out = appendField(out, key)
+	out = appendField(out, value)
+	out = binary.AppendVarint(out, int64(len(headers)))
+	for i := range headers {
+		out = binary.AppendVarint(out, int64(len(headers[i].Key)))
+		out = append(out, headers[i].Key...)
+		out = appendField(out, headers[i].Value)
+	}
+	b.records = out
+	b.count++
+}
+
+// recordSize is at least what append adds for such a record.
+func recordSize(key, value []byte, headers []event.Header) int {
+	size := 64 + len(key) + len(value)
+	for i := range headers {
+		size += 10 + len(headers[i].Key) + len(headers[i].Value)
+	}
+	return size
+}
+
+// identity is who produces a batch: zero epoch and sequence with producer -1 for nobody in particular.
+type identity struct {
+	producer      int64
+	epoch         int16
+	transactional bool
+}
+
+// pack makes the batch; it is valid until the next pack or reset of b.
+func (b *builder) pack(c *compressor, codec Codec, who identity, sequence int32) ([]byte, error) {
+	var header [batchHeaderSize]byte
+	out, err := c.append(append(b.batch[:0], header[:]...), codec, b.records)
+	if err != nil {
+		return nil, err
+	}
+	b.batch = out
+	attributes := uint16(codec)
+	if who.transactional {
+		attributes |= attrTransactional
+	}
+	be := binary.BigEndian
+	be.PutUint32(out[8:], uint32(len(out)-12))
+	be.PutUint32(out[12:], math.MaxUint32) // leader epoch: the broker's to fill
+	out[16] = batchVersion
+	be.PutUint16(out[21:], attributes)
+	be.PutUint32(out[23:], uint32(b.count-1))
+	be.PutUint64(out[27:], uint64(b.first))
+	be.PutUint64(out[35:], uint64(b.latest))
+	be.PutUint64(out[43:], uint64(who.producer))
+	be.PutUint16(out[51:], uint16(who.epoch))
+	be.PutUint32(out[53:], uint32(sequence))
+	be.PutUint32(out[57:], uint32(b.count))
+	be.PutUint32(out[17:], crc32.Checksum(out[crcFrom:], castagnoli()))
+	return out, nil
+}
+
+// sequenceAfter is the sequence that follows n records from first on; it wraps to 0 after 2³¹−1.
+func sequenceAfter(first, n int32) int32 {
+	return int32((int64(first) + int64(n)) & maxSequence)
+}
+
+func appendField(dst, field []byte) []byte {
+	if field == nil {
+		return binary.AppendVarint(dst, -1)
+	}
+	return append(binary.AppendVarint(dst, int64(len(field))), field...)
+}
+
+func fieldSize(field []byte) int {
+	if field == nil {
+		return 1
+	}
+	return varintSize(int64(len(field))) + len(field)
+}
+
+func varintSize(x int64) int {
+	u := uint64(x<<1) ^ uint64(x>>63)
+	n := 1
+	for ; u >= 0x80; u >>= 7 {
+		n++
+	}
+	return n
+}
