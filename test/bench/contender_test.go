@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build bench && linux
+
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/nymstream/nymstream/test/rig"
+)
+
+// contenders builds the programs. The first is what the others are compared with.
+func contenders(t *testing.T, c *course) []contender {
+	c.product = build(t, c.root, c.dir, "./cmd/nymstream")
+	passthrough := build(t, c.root, c.dir, "./test/bench/passthrough")
+	franz := build(t, c.root, c.dir, "./test/bench/franz")
+	return []contender{
+		{name: "passthrough", unchanged: true, start: func(c *course, run string) (*process, error) {
+			return startProcess(c.file(run+".log"), passthrough, append(c.flags(run), "-quarantine", quarantine(run))...)
+		}},
+		{name: "franz", unchanged: true, start: func(c *course, run string) (*process, error) {
+			return startProcess(c.file(run+".log"), franz, c.flags(run)...)
+		}},
+		{name: product, start: func(c *course, run string) (*process, error) { return c.sanitize(run, false) }},
+	}
+}
+
+func (c *course) file(name string) string { return filepath.Join(c.dir, name) }
+
+func (c *course) flags(run string) []string {
+	return []string{"-brokers", strings.Join(c.cluster.Brokers, ","), "-group", group(run), "-in", inputTopic, "-out", output(run)}
+}
+
+// sanitize starts the product with the benchmark's policy, fresh keys and its own defaults.
+func (c *course) sanitize(run string, pprof bool) (*process, error) {
+	testdata := filepath.Join(c.root, "internal/pipeline/testdata")
+	policy, err := os.ReadFile(filepath.Join(testdata, "bench-policy.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	pack, err := os.ReadFile(filepath.Join(testdata, "bench-pack.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	s := rig.Setup{
+		Dir: c.file(run), Binary: c.product, Brokers: c.cluster.Brokers, Group: group(run),
+		Policy: strings.ReplaceAll(string(policy), "bench.clean", output(run)),
+	}
+	if err := os.Mkdir(s.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(s.Dir, "bench-pack.yaml"), pack, 0o600); err != nil {
+		return nil, err
+	}
+	if err := s.Keys(); err != nil {
+		return nil, err
+	}
+	file, err := s.Config("bench", fmt.Sprintf("quarantine: {topic: %s}\n", quarantine(run)))
+	if err == nil && pprof {
+		err = allowProfiles(file)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return startProcess(c.file(run+".log"), c.product, "run", "-c", file)
+}
+
+// allowProfiles switches http.pprof on in a configuration of the rig.
+func allowProfiles(file string) error {
+	const before, after = `http: {listen: "127.0.0.1:0"}`, `http: {listen: "127.0.0.1:0", pprof: true}`
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	if strings.Count(string(text), before) != 1 {
+		return fmt.Errorf("the configuration has no line %s", before)
+	}
+	return os.WriteFile(file, []byte(strings.Replace(string(text), before, after, 1)), 0o600)
+}
+
+// profileSeconds is how long the CPU is sampled, from the start of the process on.
+const profileSeconds = 10
+
+// profile lets the product run once more, unmeasured, and writes where its CPU time and memory went into dir.
+func (c *course) profile(ctx context.Context, dir string) error {
+	const run = "profile"
+	if err := errors.Join(os.MkdirAll(dir, 0o755), c.prepare(ctx, run)); err != nil {
+		return err
+	}
+	p, err := c.sanitize(run, true)
+	if err != nil {
+		return err
+	}
+	address := regexp.MustCompile(`"address":"([^"]+)"`)
+	var at []string
+	err = p.until(ctx, func() (bool, error) {
+		at = address.FindStringSubmatch(p.said())
+		return at != nil, nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, of := range []struct{ file, page string }{
+		{"cpu.pprof", fmt.Sprintf("profile?seconds=%d", profileSeconds)}, {"heap.pprof", "heap"}, {"allocs.pprof", "allocs"},
+	} {
+		if err == nil {
+			err = download(ctx, "http://"+at[1]+"/debug/pprof/"+of.page, filepath.Join(dir, of.file))
+		}
+	}
+	return errors.Join(err, p.stop())
+}
+
+func download(ctx context.Context, url, file string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", url, response.Status)
+	}
+	return os.WriteFile(file, body, 0o644)
+}
