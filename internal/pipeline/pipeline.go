@@ -105,10 +105,25 @@ func (w *Worker) Process(batch []event.Record, sink event.Sink) error {
 			return fmt.Errorf("%s/%d at %d: %w", rec.Topic, rec.Partition, rec.Offset, err)
 		}
 	}
+	w.trim()
 	return nil
 }
 
+// trim gives back what an unusually large record made the worker take.
+func (w *Worker) trim() {
+	const usual = 1 << 20
+	w.rewrite.Trim()
+	for _, b := range []*[]byte{&w.value, &w.key, &w.sealing} {
+		if cap(*b) > usual {
+			*b = nil
+		}
+	}
+}
+
 func (w *Worker) record(rec *event.Record, source int, now int64, sink event.Sink) error {
+	if tooLarge(rec, w.pipeline.program.MaxBytes()) {
+		return w.quarantineAll(rec, source, &event.Poison{Reason: event.TooLarge, Offset: -1}, sink)
+	}
 	if len(rec.Value) == 0 {
 		return w.each(source, func(flow, _, recipient int) error { return w.tombstone(rec, source, flow, recipient, now, sink) })
 	}
@@ -133,6 +148,15 @@ func (w *Worker) record(rec *event.Record, source int, now int64, sink event.Sin
 		}
 		return w.forward(rec, source, flow, recipient, now, sink)
 	})
+}
+
+// tooLarge counts key and headers too: they are kept and sealed like the value.
+func tooLarge(rec *event.Record, limit int) bool {
+	size := len(rec.Key) + len(rec.Value)
+	for i := range rec.Headers {
+		size += len(rec.Headers[i].Key) + len(rec.Headers[i].Value)
+	}
+	return size > limit
 }
 
 // Misfits tells of every flow of the plan how many leaves were dropped since the last call because their value

@@ -27,7 +27,11 @@ func (w *Worker) Seal(dst []byte, q *event.Quarantined) ([]byte, error) {
 	if err != nil {
 		return dst, fmt.Errorf("quarantine key: %w", err)
 	}
-	w.sealing = appendOriginal(w.sealing[:0], q.Record)
+	w.sealing = binary.AppendUvarint(w.sealing[:0], uint64(len(q.Recipients)))
+	for _, r := range q.Recipients {
+		w.sealing = appendBytes(w.sealing, []byte(w.pipeline.plan.Recipients[r].Name))
+	}
+	w.sealing = appendOriginal(w.sealing, q.Record)
 	prefix := append([]byte{quarantineVersion}, key.Day()...)
 	sealed, err := key.Seal(w.sealing, prefix)
 	if err != nil {
@@ -36,20 +40,29 @@ func (w *Worker) Seal(dst []byte, q *event.Quarantined) ([]byte, error) {
 	return append(append(dst, prefix...), sealed...), nil
 }
 
-// Open gives back the original of a quarantine record. It is clear: whoever asks has a reason and an approval.
-func (p *Pipeline) Open(value []byte) (*event.Record, error) {
+// Open gives back the original of a quarantine record, and the names of the recipients it was meant for: those of the
+// seal, because anybody who may write to the topic can write headers. The original is clear: whoever asks has a reason
+// and an approval.
+func (p *Pipeline) Open(value []byte) (rec *event.Record, recipients []string, err error) {
 	if len(value) < prefixLength || value[0] != quarantineVersion {
-		return nil, fmt.Errorf("%w: unknown format", ErrUnreadable)
+		return nil, nil, fmt.Errorf("%w: unknown format", ErrUnreadable)
 	}
 	key, err := p.keys.QuarantineDay(string(value[1:prefixLength]))
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
+		return nil, nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
 	plain, err := key.Open(value[prefixLength:], value[:prefixLength])
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
+		return nil, nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
-	return readOriginal(plain)
+	o := original{rest: plain}
+	for range o.count() {
+		recipients = append(recipients, string(o.bytes()))
+	}
+	if rec, err = o.record(); err != nil {
+		return nil, nil, err
+	}
+	return rec, recipients, nil
 }
 
 func appendOriginal(dst []byte, r *event.Record) []byte {
@@ -105,16 +118,21 @@ func (o *original) bytes() []byte {
 	return b
 }
 
-func readOriginal(plain []byte) (*event.Record, error) {
-	o := original{rest: plain}
-	r := &event.Record{Topic: string(o.bytes()), Partition: int32(o.int()), Offset: o.int(), Time: o.int()}
-	r.Key, r.Value = o.bytes(), o.bytes()
-	count, used := binary.Uvarint(o.rest)
-	if o.bad || used <= 0 || count > uint64(len(o.rest)) {
-		return nil, fmt.Errorf("%w: cut short", ErrUnreadable)
+// count reads how many things follow; each takes at least a byte.
+func (o *original) count() uint64 {
+	n, used := binary.Uvarint(o.rest)
+	if used <= 0 || n > uint64(len(o.rest)) {
+		o.bad = true
+		return 0
 	}
 	o.rest = o.rest[used:]
-	for range count {
+	return n
+}
+
+func (o *original) record() (*event.Record, error) {
+	r := &event.Record{Topic: string(o.bytes()), Partition: int32(o.int()), Offset: o.int(), Time: o.int()}
+	r.Key, r.Value = o.bytes(), o.bytes()
+	for range o.count() {
 		r.Headers = append(r.Headers, event.Header{Key: o.bytes(), Value: o.bytes()})
 	}
 	if o.bad || len(o.rest) > 0 {

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -21,7 +22,7 @@ func TestQuarantineOpens(t *testing.T) {
 		{Topic: "raw.social", Value: []byte{}},
 		{Topic: "raw.social", Time: -1},
 	} {
-		sealed, err := worker.Seal([]byte("before"), &event.Quarantined{Record: want, Reason: event.Malformed})
+		sealed, err := worker.Seal([]byte("before"), &event.Quarantined{Record: want, Recipients: []int{1, 0}, Reason: event.Malformed})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -29,31 +30,35 @@ func TestQuarantineOpens(t *testing.T) {
 		if bytes.Contains(sealed, []byte("jane")) {
 			t.Error("the sealed record holds a clear value")
 		}
-		got, err := p.Open(sealed)
+		got, recipients, err := p.Open(sealed)
 		if err != nil || !reflect.DeepEqual(got, want) {
-			t.Errorf("opened %+v, error %v, want %+v", got, err, want)
+			t.Errorf("opened another record than was sealed, error %v", err)
+		}
+		if want := []string{"partner", "analysts"}; !slices.Equal(recipients, want) {
+			t.Errorf("opened for %v, want %v", recipients, want)
 		}
 		for i := range sealed {
 			broken := bytes.Clone(sealed)
 			broken[i] ^= 1
-			if _, err := p.Open(broken); !errors.Is(err, ErrUnreadable) {
+			if _, _, err := p.Open(broken); !errors.Is(err, ErrUnreadable) {
 				t.Fatalf("opened with byte %d changed, error %v", i, err)
 			}
 		}
 	}
-	if _, err := load(t, "testdata/social-policy.yaml", Options{}).Open([]byte("\x012026-01-01nothing")); !errors.Is(err, ErrUnreadable) {
+	if _, _, err := load(t, "testdata/social-policy.yaml", Options{}).Open([]byte("\x012026-01-01nothing")); !errors.Is(err, ErrUnreadable) {
 		t.Errorf("opened a foreign value, error %v", err)
 	}
 }
 
+// FuzzReadOriginal reads what a seal holds.
 func FuzzReadOriginal(f *testing.F) {
 	f.Add(appendOriginal(nil, &event.Record{Topic: "t", Key: []byte("k"), Value: []byte("v"), Headers: []event.Header{{Key: []byte("h")}}}))
 	f.Fuzz(func(t *testing.T, plain []byte) {
-		r, err := readOriginal(plain)
+		r, err := (&original{rest: plain}).record()
 		if err != nil {
 			return
 		}
-		again, err := readOriginal(appendOriginal(nil, r))
+		again, err := (&original{rest: appendOriginal(nil, r)}).record()
 		if err != nil || !reflect.DeepEqual(again, r) {
 			t.Errorf("%+v is read back as %+v, error %v", r, again, err)
 		}

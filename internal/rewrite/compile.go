@@ -20,8 +20,10 @@ type Program struct {
 
 // Options bounds what a payload may be. Zero values take the defaults.
 type Options struct {
-	MaxDepth int // nesting of objects and arrays; default 128
-	MaxBytes int // size of a payload; default 10 MiB, at most 1 GiB
+	MaxDepth  int // nesting of objects and arrays; default 128
+	MaxBytes  int // size of a payload; default 10 MiB, at most 1 GiB
+	MaxFields int // named fields and their containers; default 131,072
+	MaxOutput int // size of one recipient's output; default MaxBytes
 }
 
 func (o *Options) validate() error {
@@ -31,8 +33,15 @@ func (o *Options) validate() error {
 	if o.MaxBytes == 0 {
 		o.MaxBytes = 10 << 20
 	}
-	if o.MaxDepth < 0 || o.MaxBytes < 0 || o.MaxBytes > 1<<30 {
-		return fmt.Errorf("limits: depth %d and %d bytes must be positive, and a payload at most 1 GiB", o.MaxDepth, o.MaxBytes)
+	if o.MaxFields == 0 {
+		o.MaxFields = 1 << 17
+	}
+	if o.MaxOutput == 0 {
+		o.MaxOutput = o.MaxBytes
+	}
+	if min(o.MaxDepth, o.MaxBytes, o.MaxFields, o.MaxOutput) < 0 || o.MaxBytes > 1<<30 {
+		return fmt.Errorf("limits: depth %d, %d bytes, %d fields and %d bytes of output must be positive, and a payload at most 1 GiB",
+			o.MaxDepth, o.MaxBytes, o.MaxFields, o.MaxOutput)
 	}
 	return nil
 }

@@ -50,6 +50,9 @@ func (w *Worker) container(dst []byte, at int32) (_ []byte, any bool) {
 		default:
 			dst, written = w.leaf(dst, here, o)
 		}
+		if len(dst) > w.most && w.fault == nil {
+			w.fault = &event.Poison{Reason: event.OutputTooLarge, Offset: -1}
+		}
 		if w.fault != nil {
 			return dst, false
 		}
@@ -105,7 +108,7 @@ func (w *Worker) own(at int32, o *owner) {
 		return
 	}
 	to.Known = false
-	id := w.within(w.enclosing(at, o.climb), o.node)
+	id := w.inside(w.enclosing(at, o.climb), o.node)
 	if id < 0 || !w.tape[id].identifier() {
 		return
 	}

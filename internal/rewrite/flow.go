@@ -70,7 +70,8 @@ func (c *compiler) selection(e *policy.Event, fe *policy.FlowEvent) (selection, 
 // put decides a place, unless a leaf with a more literal path has it, and lets its enclosing containers be written.
 func (c *compiler) put(s *selection, n *node, o op, l *policy.Leaf, e *policy.Event) {
 	if at := s.table[n.id]; at != 0 && s.ops[at].decided() {
-		if literalness(e.Leaves[s.ops[at].leaf].Path) >= literalness(l.Path) {
+		had, now := literalness(e.Leaves[s.ops[at].leaf].Path), literalness(l.Path)
+		if had > now || had == now && o.verb != drop { // between equals, dropping wins
 			return
 		}
 		o.descends = s.ops[at].descends

@@ -17,10 +17,13 @@ type Leaf struct {
 // Leaves lists every scalar of a payload that Read accepts. It allocates: for explaining and discovering, not for the stream.
 func Leaves(payload []byte) []Leaf {
 	l := lister{}
-	l.payload, l.maxDepth = payload, len(payload)
+	l.payload, l.maxDepth = payload, deepest
 	l.value(l.space(0), nil)
 	return l.leaves
 }
+
+// deepest is where the listing ends: paths grow with the depth.
+const deepest = 512
 
 type lister struct {
 	scanner
@@ -29,7 +32,7 @@ type lister struct {
 
 func (l *lister) value(i int, path event.Path) int {
 	switch {
-	case i < 0 || i >= len(l.payload):
+	case i < 0 || i >= len(l.payload) || len(path) > deepest:
 		return failed
 	case l.payload[i] == '{':
 		i, more := l.open(i, '}')

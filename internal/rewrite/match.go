@@ -155,7 +155,7 @@ func (w *Worker) agree(p *pair) bool {
 		if w.tape[at].node != p.node || !w.tape[at].identifier() {
 			continue
 		}
-		other := w.within(w.enclosing(at, p.climb), p.other)
+		other := w.inside(w.enclosing(at, p.climb), p.other)
 		if other >= 0 && w.tape[other].identifier() && !w.same(at, other) {
 			return false
 		}
@@ -174,6 +174,19 @@ func (w *Worker) enclosing(at int32, levels int) int32 {
 		at = w.tape[at].up
 	}
 	return at
+}
+
+// found remembers where a place is inside a container, none included.
+type found struct{ container, node, at int32 }
+
+// inside is within, remembered: many leaves of one container ask for the same identifier, and each would look through
+// the container again.
+func (w *Worker) inside(container, node int32) int32 {
+	f := &w.found[uint32(node)%uint32(len(w.found))]
+	if f.container != container || f.node != node {
+		*f = found{container, node, w.within(container, node)}
+	}
+	return f.at
 }
 
 // within gives the first entry of a place inside a container.

@@ -21,6 +21,8 @@ type scanner struct {
 	key      []byte   // an unescaped key
 	trie     *trie
 	maxDepth int
+	// maxFields bounds the tape: a payload of nothing but named fields would make it many times its own size.
+	maxFields int
 
 	reason event.Reason
 	at     int   // payload offset of the fault
@@ -373,14 +375,19 @@ func (s *scanner) named(i int, n *node, up int32, depth int) int {
 	}
 	if end >= 0 && (n.scalar || n.marked) {
 		e.end = int32(end)
-		s.note(n, e)
+		if s.note(n, e) < 0 {
+			return failed
+		}
 	}
 	return end
 }
 
-// note puts an entry on the tape.
+// note puts an entry on the tape, if there is room.
 func (s *scanner) note(n *node, e entry) int32 {
 	at := int32(len(s.tape))
+	if len(s.tape) >= s.maxFields {
+		return int32(s.fail(event.TooLarge, int(e.start)))
+	}
 	if n.slot >= 0 && s.slots[n.slot] == none {
 		s.slots[n.slot] = at
 	}
@@ -394,6 +401,9 @@ func (s *scanner) container(i int, n *node, e entry, depth int) int {
 		return s.fail(event.TooDeep, i)
 	}
 	at := s.note(n, e)
+	if at < 0 {
+		return failed
+	}
 	var elements int32
 	switch {
 	case e.kind == object && n.descends():

@@ -75,7 +75,7 @@ func scanOf(t testing.TB, payload []byte, leaves ...string) *scanner {
 	for _, n := range trie.nodes {
 		n.scalar = len(n.ends) > 0
 	}
-	s := &scanner{maxDepth: 128}
+	s := &scanner{maxDepth: 128, maxFields: 1 << 17}
 	s.run(payload, trie)
 	return s
 }

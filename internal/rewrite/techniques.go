@@ -36,6 +36,9 @@ func (c *compiler) technique(l *policy.Leaf, d *policy.Decision) (transform.Tech
 		if l.Class == policy.IP {
 			return transform.NewTruncateIP(t.IPv4, t.IPv6)
 		}
+		if d.Clear == "" && policy.HidesShort(l.Class) {
+			return transform.NewTruncateLonger(t.Keep)
+		}
 		return transform.NewTruncateText(t.Keep)
 	case policy.Round:
 		if t.Grid > 0 {

@@ -27,6 +27,8 @@ type Worker struct {
 	who     *transform.Identity
 	secret  keyring.Secret // of the subject, where it is a person
 
+	found   [8]found
+	most    int // length of dst at which an output is too large
 	scope   transform.Scope
 	decoded []byte // an unescaped string
 	other   []byte
@@ -47,10 +49,13 @@ type Step struct {
 	Verdict       transform.Verdict
 }
 
+// MaxBytes is the size above which a payload is refused.
+func (p *Program) MaxBytes() int { return p.options.MaxBytes }
+
 // Worker makes a worker of the program.
 func (p *Program) Worker() *Worker {
 	w := &Worker{program: p, misfits: make([]uint64, len(p.Plan.Flows))}
-	w.maxDepth = p.options.MaxDepth
+	w.maxDepth, w.maxFields = p.options.MaxDepth, p.options.MaxFields
 	return w
 }
 
@@ -58,6 +63,9 @@ func (p *Program) Worker() *Worker {
 // A fault comes as *event.Poison.
 func (w *Worker) Read(source int, payload []byte) error {
 	w.source, w.index, w.kind, w.subject = &w.program.sources[source], source, nil, none
+	for i := range w.found {
+		w.found[i].container = none
+	}
 	if len(payload) > w.program.options.MaxBytes {
 		return &event.Poison{Reason: event.TooLarge, Offset: -1}
 	}
@@ -141,6 +149,7 @@ func (w *Worker) Append(dst []byte, flow int, d *keyring.Domain) ([]byte, error)
 	w.flow = f.index
 	w.ops, w.table, w.scope.Domain, w.fault = s.ops, s.table, d, nil
 	start := len(dst)
+	w.most = start + w.program.options.MaxOutput
 	dst, _ = w.container(dst, 0)
 	if w.fault != nil {
 		return dst[:start], w.fault
@@ -214,6 +223,19 @@ func (p *Program) Places(source int) []event.Path {
 		out = append(out, n.path)
 	}
 	return out
+}
+
+// Trim gives back what an unusually large payload made the worker take. Call it between batches.
+func (w *Worker) Trim() {
+	const usual = 1 << 20
+	if cap(w.tape) > usual/32 {
+		w.tape = nil
+	}
+	for _, b := range []*[]byte{&w.decoded, &w.other, &w.headers, &w.quoted, &w.key} {
+		if cap(*b) > usual {
+			*b = nil
+		}
+	}
 }
 
 // value gives a scalar as techniques take it. Its text is valid until the next value.
