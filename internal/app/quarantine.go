@@ -105,7 +105,7 @@ func coordinate(e *stream.Entry) string {
 type Replayed struct {
 	Coordinate string `json:"coordinate"`
 	Recipient  string `json:"recipient"`
-	Outcome    string `json:"outcome"` // forwarded, before, withheld, quarantined
+	Outcome    string `json:"outcome"` // forwarded, before, withheld, quarantined, failed
 	Reason     string `json:"reason,omitempty"`
 }
 
@@ -143,8 +143,11 @@ func Replay(ctx context.Context, c *config.Config, lookup func(string) (string, 
 	var out []Replayed
 	for i := range entries {
 		done, err := replayOne(ctx, p, replayer, &entries[i])
-		if err != nil {
+		if ctx.Err() != nil || errors.Is(err, event.ErrTransient) {
 			return out, err
+		}
+		if err != nil { // its key is destroyed, or its topic is none of the policy's any more: the others go on
+			done = []Replayed{{Coordinate: entries[i].Coordinate, Outcome: "failed", Reason: err.Error()}}
 		}
 		out = append(out, done...)
 	}
@@ -152,13 +155,13 @@ func Replay(ctx context.Context, c *config.Config, lookup func(string) (string, 
 }
 
 func replayOne(ctx context.Context, p *pipeline.Pipeline, r *stream.Replayer, e *sealedEntry) ([]Replayed, error) {
-	rec, err := p.Open(e.sealed)
+	rec, recipients, err := p.Open(e.sealed)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", e.Coordinate, err)
+		return nil, err
 	}
-	outcomes, err := r.Replay(ctx, rec, e.Recipients)
+	outcomes, err := r.Replay(ctx, rec, recipients)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", e.Coordinate, err)
+		return nil, err
 	}
 	out := make([]Replayed, len(outcomes))
 	for i, o := range outcomes {
