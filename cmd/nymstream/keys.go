@@ -121,7 +121,7 @@ func moment(t time.Time) string {
 type keysRotate struct {
 	keyringFlags
 	KEK  bool   `name:"kek" xor:"what" required:"" help:"Make a new KEK and wrap every keyset with it."`
-	Role string `xor:"what" required:"" placeholder:"ROLE" help:"Begin a new key: seal or quarantine. Stateless and domain keys change only by epochs."`
+	Role string `xor:"what" required:"" placeholder:"ROLE" help:"Begin a new key: field or quarantine. Stateless, domain and seal keys change only by epochs."`
 }
 
 func (keysRotate) Help() string {

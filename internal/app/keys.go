@@ -76,6 +76,9 @@ func (k Keyring) Update(plan *policy.Plan, now time.Time) error {
 // Update makes what the plan's recipients will need soon: keys of new recipients, coming epochs, quarantine days.
 // Where there is nothing to make, nothing is written.
 func Update(k *keyring.Keyring, plan *policy.Plan, now time.Time) error {
+	if err := k.Extend(now); err != nil { // first: another renew never moves an end into the past
+		return err
+	}
 	have := map[string]time.Duration{}
 	for _, r := range k.Recipients() {
 		have[r.Name] = r.Renew
@@ -91,7 +94,7 @@ func Update(k *keyring.Keyring, plan *policy.Plan, now time.Time) error {
 			return fmt.Errorf("keys of recipient %s: %w", r.Name, err)
 		}
 	}
-	return k.Extend(now)
+	return nil
 }
 
 // OpenKeys opens the keyring in dir, or makes one in memory that ends with the process: fresh tells which.

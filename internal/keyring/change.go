@@ -41,7 +41,8 @@ func (k *Keyring) AddRecipient(r Recipient, now time.Time) error {
 	return k.change(func(c *contents, kek tink.AEAD) error { return c.addRecipient(r, kek, now) })
 }
 
-// SetRenew changes how long the recipient's epochs last. Those that are planned already keep their dates.
+// SetRenew changes how long the recipient's epochs last. Those that are planned already keep their dates, so a keyring that was
+// not extended for long must be so first: the end of its last epoch would be past.
 func (k *Keyring) SetRenew(recipient string, renew time.Duration, now time.Time) error {
 	if err := (Recipient{Name: recipient, Renew: renew}).validate(); err != nil {
 		return err
@@ -57,15 +58,23 @@ func (k *Keyring) SetRenew(recipient string, renew time.Duration, now time.Time)
 		default: // planned: it begins later than now plus Lead
 			last.To = last.From.Add(renew)
 		}
+		if !last.To.IsZero() && last.To.Before(now.Add(Notice)) {
+			return fmt.Errorf("keyring: recipient %s: with renew %s epoch %d would end at %s, which no instance would know in time; extend the keyring first",
+				recipient, renew, last.Number, last.To.Format(time.RFC3339))
+		}
 		return c.extendRecipient(r, kek, now)
 	})
 }
 
-// NewEpoch begins a new epoch of the recipient at a time that is not past: from then on all its pseudonyms are others.
-// Choose it so late that every instance has reloaded its keyring by then.
+// Notice is how long before it begins an epoch must be ordered, at the least: instances reload their keyrings once a minute,
+// and one that knows nothing of the epoch would go on with the old one.
+const Notice = 5 * time.Minute
+
+// NewEpoch begins a new epoch of the recipient at a time at least Notice ahead: from then on all its pseudonyms are others.
 func (k *Keyring) NewEpoch(recipient string, at, now time.Time) error {
-	if at.Before(now) {
-		return fmt.Errorf("keyring: a new epoch cannot begin in the past: records since then carry the old one")
+	if at.Before(now.Add(Notice)) {
+		return fmt.Errorf("keyring: a new epoch cannot begin before %s: every instance must have its keys by then; choose a time at least %s ahead",
+			stamp(now.Add(Notice)).Format(time.RFC3339), Notice)
 	}
 	return k.changeRecipient(recipient, func(c *contents, r *recipientEntry, kek tink.AEAD) error {
 		return c.beginEpoch(r, stamp(at), kek, now)
@@ -73,17 +82,19 @@ func (k *Keyring) NewEpoch(recipient string, at, now time.Time) error {
 }
 
 // Rotate gives every keyset of a role that is in use or coming a new primary key; the old ones still open what they sealed.
-// Roles whose keys make pseudonyms refuse: ErrRotation.
+// Roles whose keys make pseudonyms or deterministic seals refuse, for equal values would part in mid-epoch: ErrRotation.
 func (k *Keyring) Rotate(role Role, now time.Time) error {
 	switch role {
 	case RoleQuarantine:
 		return k.change(func(c *contents, kek tink.AEAD) error { return c.rotateQuarantine(kek, now) })
-	case RoleField, RoleSeal:
+	case RoleField:
 		return k.change(func(c *contents, kek tink.AEAD) error { return c.rotateEpochs(role, kek, now) })
 	case RoleStateless:
 		return fmt.Errorf("keyring: %w: every secret comes from the stateless key, so another key would change every pseudonym of every recipient at once; begin a new epoch instead", ErrRotation)
 	case RoleDomain:
 		return fmt.Errorf("keyring: %w: another domain key would change pseudonyms in the middle of an epoch; begin a new epoch instead", ErrRotation)
+	case RoleSeal:
+		return fmt.Errorf("keyring: %w: another key would change deterministic seals in the middle of an epoch; seals change only by epochs: begin a new epoch instead", ErrRotation)
 	case RoleKEK:
 		return fmt.Errorf("keyring: %w by itself: use `keys rotate --kek`", ErrRotation)
 	}

@@ -91,8 +91,13 @@ func TestNewEpoch(t *testing.T) {
 		if err := k.NewEpoch(r, at, now); err == nil {
 			t.Errorf("%s: the same epoch began twice", r)
 		}
-		if err := k.NewEpoch(r, now.Add(-time.Second), now); err == nil {
-			t.Errorf("%s: an epoch began in the past", r)
+		for _, early := range []time.Time{now.Add(-time.Second), now, now.Add(Notice - time.Second)} {
+			if err := k.NewEpoch(r, early, now); err == nil {
+				t.Errorf("%s: an epoch began %s after it was ordered", r, early.Sub(now))
+			}
+		}
+		if err := k.NewEpoch(r, now.Add(Notice), now); err != nil {
+			t.Errorf("%s: an epoch in due time: %v", r, err)
 		}
 	}
 	if err := k.NewEpoch("nobody", at, now); err == nil {
@@ -181,5 +186,25 @@ func TestSetRenew(t *testing.T) {
 	}
 	if got := domainAt(t, k, "analytics", now.AddDate(30, 0, 0)).Epoch(); got != 2 { // planned already, now endless
 		t.Errorf("analytics: got epoch %d, want 2", got)
+	}
+}
+
+// Nobody extended the keyring for long: with another renew its last epoch would have ended already.
+func TestSetRenewNeverEndsInThePast(t *testing.T) {
+	_, k := makeKeyring(t)
+	epochs := k.current.Load().contents.recipient("analytics").Epochs
+	late := epochs[len(epochs)-1].From.Add(10 * day)
+	if err := k.SetRenew("analytics", day, late); err == nil {
+		t.Error("an end was put in the past")
+	}
+	if err := k.Extend(late); err != nil {
+		t.Fatal(err)
+	}
+	want := sample(domainAt(t, k, "analytics", late))
+	if err := k.SetRenew("analytics", day, late); err != nil {
+		t.Fatal(err)
+	}
+	if got := sample(domainAt(t, k, "analytics", late)); got != want {
+		t.Errorf("the running epoch changed: got %s, want %s", got, want)
 	}
 }

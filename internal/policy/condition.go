@@ -82,18 +82,40 @@ func (r reader) facet(e pair, known []string) Facet {
 			f.Else = r.facetWord(w.value, f.Name, known)
 			continue
 		}
-		word := FacetWord{Word: r.facetWord(w.key, f.Name, known)}
-		if w.value.kind == scalarNode {
-			_, ok := r.word(w.value, "condition", "always")
-			word.Always = ok
-		} else {
-			word.When = r.conditions(w.value)
-		}
-		if word.Word != "" && (word.Always || len(word.When) > 0) {
-			f.Words = append(f.Words, word)
+		word := r.facetWord(w.key, f.Name, known)
+		for _, fit := range r.fits(w.value) {
+			if fit.Word = word; word != "" {
+				f.Words = append(f.Words, fit)
+			}
 		}
 	}
 	return f
+}
+
+// fits reads when a word fits: always, when all of some conditions hold, or when all of one of several such sets do.
+func (r reader) fits(n *node) []FacetWord {
+	switch n.kind {
+	case scalarNode:
+		if _, ok := r.word(n, "condition", "always"); ok {
+			return []FacetWord{{Always: true}}
+		}
+		return nil
+	case listNode:
+		var out []FacetWord
+		for _, item := range n.items {
+			if when := r.conditions(item); len(when) > 0 {
+				out = append(out, FacetWord{When: when})
+			}
+		}
+		if len(n.items) == 0 {
+			r.add(n.place, "an empty list of conditions", "write `always` if the word fits every event")
+		}
+		return out
+	}
+	if when := r.conditions(n); len(when) > 0 {
+		return []FacetWord{{When: when}}
+	}
+	return nil
 }
 
 func (r reader) facetWord(n *node, facet string, known []string) string {

@@ -3,6 +3,7 @@
 package policy
 
 import (
+	"errors"
 	"path/filepath"
 	"testing"
 	"testing/fstest"
@@ -35,8 +36,8 @@ func FuzzLoad(f *testing.F) {
 			}
 			return
 		}
-		problems, ok := err.(Problems)
-		if !ok || len(problems) == 0 || plan != nil {
+		var problems Problems
+		if !errors.As(err, &problems) || len(problems) == 0 || plan != nil {
 			t.Fatalf("want problems only, got %T %v", err, plan)
 		}
 		for i, p := range problems {

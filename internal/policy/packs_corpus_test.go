@@ -81,8 +81,8 @@ func leavesOf(t *testing.T, e realEvent) []string {
 // label says that the value at a path of one payload is personal.
 type label struct{ path, class string }
 
-// labelled gives the corpus's labels by the place of the payload.
-func labelled(t *testing.T) map[string][]label {
+// labeled gives the corpus's labels by the place of the payload.
+func labeled(t *testing.T) map[string][]label {
 	t.Helper()
 	places := map[string][]string{} // by the hash of the payload; the index says which
 	linesOf(t, shared(t, "corpus/events/INDEX.tsv"), func(line []byte) {

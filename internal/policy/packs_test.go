@@ -48,7 +48,7 @@ var floors = map[string]struct {
 	"twitter_v2":  {115, 77, 1000, 1000}, // of 115; the API was not asked for the author of the others
 }
 
-// notPersonal lists labels made by the name of a field that the pack contradicts, and why. Every other labelled path has a personal class.
+// notPersonal lists labels made by the name of a field that the pack contradicts, and why. Every other labeled path has a personal class.
 var notPersonal = map[string]string{
 	"bluesky $.reason":                             "a word of an enum: why somebody is notified, why a link is blocked; a report's reason, which is written by hand, is text",
 	"mastodon $.following":                         "true or false",
@@ -71,11 +71,11 @@ func TestPacksOnRealEvents(t *testing.T) {
 	}
 }
 
-// TestPacksOnLabels checks every labelled value of the corpus: where the event it stands in is known and the field has a class,
+// TestPacksOnLabels checks every labeled value of the corpus: where the event it stands in is known and the field has a class,
 // the class is a personal one that fits the label.
 func TestPacksOnLabels(t *testing.T) {
 	plan, program := bind(t, everyPack)
-	labels := labelled(t)
+	labels := labeled(t)
 	for i := range plan.Sources {
 		s := &plan.Sources[i]
 		t.Run(s.Name, func(t *testing.T) {
@@ -93,19 +93,19 @@ func TestPacksOnLabels(t *testing.T) {
 					case !ok:
 						unclassified[l.path]++
 					case !fits(l.class, class):
-						t.Errorf("%s: event %s: %s is labelled %s, and the pack says %s", e.place, s.Events[kind].Name, l.path, l.class, class)
+						t.Errorf("%s: event %s: %s is labeled %s, and the pack says %s", e.place, s.Events[kind].Name, l.path, l.class, class)
 					default:
 						checked++
 					}
 				}
 			}
-			t.Logf("%d labelled values have a fitting class; without any: %v", checked, inOrder(unclassified))
+			t.Logf("%d labeled values have a fitting class; without any: %v", checked, inOrder(unclassified))
 		})
 	}
 }
 
-// TestPacksOnLabelledPaths checks every path that the corpus labels as personal, also where it is seldom filled.
-func TestPacksOnLabelledPaths(t *testing.T) {
+// TestPacksOnLabeledPaths checks every path that the corpus labels as personal, also where it is seldom filled.
+func TestPacksOnLabeledPaths(t *testing.T) {
 	plan, _ := bind(t, everyPack)
 	plain := map[string]string{} // an event in which the field is plain
 	for i := range plan.Sources {
@@ -127,7 +127,7 @@ func TestPacksOnLabelledPaths(t *testing.T) {
 		case notPersonal[key] != "":
 			argued[key] = true
 		default:
-			t.Errorf("%s is labelled %s, and the pack says plain in event %s", key, f[2], plain[key])
+			t.Errorf("%s is labeled %s, and the pack says plain in event %s", key, f[2], plain[key])
 		}
 	})
 	for key := range notPersonal {

@@ -97,6 +97,7 @@ type Facet struct {
 	Else  string      // "" means unknown
 }
 
+// FacetWord says when a word fits. A word with several sets of conditions stands in the list once for each.
 type FacetWord struct {
 	Word   string
 	Always bool

@@ -107,6 +107,10 @@ func keepsClear(t *Technique, c Class) bool {
 // needsReason tells whether a class kept clear needs the written reason: what names a person, and GDPR Art. 9 data.
 func needsReason(c Class) bool { return c.DirectIdentifier() || c == Special || c == Health }
 
+// HidesShort tells whether truncating a value of the class to some characters must not leave shorter values whole, unless a
+// written reason says that they may.
+func HidesShort(c Class) bool { return needsReason(c) || c == Birth }
+
 func techniqueNames() []string {
 	return []string{Keep, Drop, Pseudonym, Seal, Mask, Truncate, Round, Bucket, Time, EmailDomain, Host, Count, Presence, Replace, Blank}
 }

@@ -5,6 +5,7 @@ package transform
 import (
 	"bytes"
 	"net/netip"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -14,8 +15,30 @@ import (
 // idnaProfile maps the domain of an e-mail address to ASCII as a look-up in the DNS would (UTS #46, non-transitional).
 var idnaProfile = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.BidiRule(), idna.StrictDomainName(true))
 
+// Bounds of a domain in bytes. Spelled out it may be longer than in the DNS; ToASCII takes time in the square of a label's length.
+const (
+	longestDomain        = 253
+	longestForeignDomain = 1 << 10
+	longestForeignLabel  = 256
+)
+
+// asciiDomain gives the ASCII form of a domain with more than ASCII in it.
+func asciiDomain(domain []byte) (string, bool) {
+	if len(domain) > longestForeignDomain {
+		return "", false
+	}
+	for label := range bytes.SplitSeq(domain, []byte{'.'}) {
+		if len(label) > longestForeignLabel {
+			return "", false
+		}
+	}
+	ascii, err := idnaProfile.ToASCII(string(domain))
+	return ascii, err == nil && len(strings.TrimSuffix(ascii, ".")) <= longestDomain
+}
+
 // canonicalEmail takes one bare address. What stands before the @ is folded too: providers that tell case apart there are
-// unknown, and people write their own address both ways. Dots and +tags stay: what they mean differs from provider to provider.
+// unknown, and people write their own address both ways. Dots at the end of the domain say nothing and go. Other dots and
+// +tags stay: what they mean differs from provider to provider.
 func canonicalEmail(dst, text []byte) ([]byte, bool) {
 	text = bytes.TrimSpace(text)
 	start, at := len(dst), -1
@@ -33,7 +56,10 @@ func canonicalEmail(dst, text []byte) ([]byte, bool) {
 			address[i] = c + 'a' - 'A'
 		}
 	}
-	return dst, at > 0 && at < len(address)-1
+	if address = bytes.TrimRight(address, "."); at <= 0 || at >= len(address)-1 {
+		return dst[:start], false
+	}
+	return dst[:start+len(address)], true
 }
 
 // addressByte refuses what makes lists and display names, and space.
@@ -47,8 +73,9 @@ func canonicalForeignEmail(dst, text []byte) ([]byte, bool) {
 	if at <= 0 || at == len(text)-1 {
 		return dst, false
 	}
-	domain, err := idnaProfile.ToASCII(string(text[at+1:]))
-	if err != nil || domain == "" {
+	domain, ok := asciiDomain(text[at+1:])
+	domain = strings.TrimRight(domain, ".")
+	if !ok || domain == "" {
 		return dst, false
 	}
 	address := append(append(fold(text[:at]), '@'), domain...)

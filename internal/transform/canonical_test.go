@@ -223,3 +223,16 @@ func TestCanonicalASCIIAllocatesNothing(t *testing.T) {
 		}
 	}
 }
+
+// The root of the DNS may be written or not: one address, one pseudonym.
+func TestFinalDotOfEmailDomain(t *testing.T) {
+	for text, want := range map[string]string{
+		"a@example.com.": "a@example.com", "A@Example.com..": "a@example.com", "ä@bücher.example.": "ä@xn--bcher-kva.example",
+		"a@bücher.example。": "a@xn--bcher-kva.example", "a@.": "", "a@..": "", "ä@.": "", ".@a": ".@a", "a.": "",
+	} {
+		got, ok := canonicalEmail([]byte("kept "), []byte(text))
+		if string(got) != "kept "+want || ok != (want != "") {
+			t.Errorf("%s: got %q, %t, want %q", text, got, ok, want)
+		}
+	}
+}

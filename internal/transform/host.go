@@ -74,8 +74,8 @@ func webScheme(text []byte) bool {
 // appendHost appends the name of a host as a JSON string.
 func appendHost(dst, name []byte) ([]byte, Verdict) {
 	if !isASCII(name) {
-		ascii, err := idnaProfile.ToASCII(string(name))
-		if err != nil {
+		ascii, ok := asciiDomain(name)
+		if !ok {
 			return dst, Misfit
 		}
 		name = []byte(ascii)
@@ -89,7 +89,7 @@ func appendHost(dst, name []byte) ([]byte, Verdict) {
 
 // hostName tells whether text is a name of two labels or more, and no spelling of an IPv4 address: these end in a number.
 func hostName(text []byte) bool {
-	if len(text) > 253 || bytes.IndexByte(text, '.') < 0 {
+	if len(text) > longestDomain || bytes.IndexByte(text, '.') < 0 {
 		return false
 	}
 	for {

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -142,4 +143,27 @@ func TestHostsOfRealEvents(t *testing.T) {
 		t.Errorf("got %d hosts of %d URLs, want nearly all", found, seen)
 	}
 	t.Logf("%d hosts of %d URLs", found, seen)
+}
+
+// Mapping a name to ASCII takes time in the square of its length: hostile lengths are refused before.
+func TestForeignHostsAreBounded(t *testing.T) {
+	label := strings.Repeat("ü", 20)
+	check(t, NewHost(), []change{
+		{quoted("https://bücher.example/"), `"xn--bcher-kva.example"`},
+		{quoted("https://" + strings.Repeat("ü", 129) + ".example/"), misfit},
+		{quoted("https://" + strings.Repeat(label+".", 12) + "example/"), misfit},
+		{quoted("https://" + strings.Repeat(label+".", 30) + "example/"), misfit},
+	})
+	start := time.Now()
+	for _, domain := range []string{strings.Repeat("ü", 60<<10) + ".example", strings.Repeat("ü.", 60<<10) + "example", strings.Repeat("ü。", 60<<10) + "example"} {
+		if got := apply(t, NewHost(), quoted("https://"+domain+"/")); got != misfit {
+			t.Errorf("host of %d bytes: want a misfit", len(domain))
+		}
+		if _, ok := canonicalEmail(nil, []byte("ann@"+domain)); ok {
+			t.Errorf("e-mail address with a domain of %d bytes: want a misfit", len(domain))
+		}
+	}
+	if took := time.Since(start); took > time.Second {
+		t.Errorf("hostile names took %s", took)
+	}
 }

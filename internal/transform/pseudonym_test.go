@@ -186,7 +186,7 @@ func TestNewEpochChangesPseudonyms(t *testing.T) {
 	if got := f.pseudonymOf(t, f.identity(t, "acc", true), `"1"`); got != first {
 		t.Errorf("after a KEK rotation: got %s, want %s", got, first)
 	}
-	if err := keys.NewEpoch("analytics", testNow, testNow); err != nil {
+	if err := keys.NewEpoch("analytics", testNow, testNow.Add(-keyring.Notice)); err != nil {
 		t.Fatal(err)
 	}
 	f.scope.Domain = f.domain(t, "analytics")

@@ -8,7 +8,10 @@ import (
 	"net/netip"
 )
 
-type truncateText struct{ max int }
+type truncateText struct {
+	max    int
+	longer bool // nothing but longer texts
+}
 
 // NewTruncateText keeps the first max characters (code points, not bytes) of a text. Shorter texts stay whole, so this hides
 // the rest of long texts and nothing of short ones.
@@ -16,14 +19,27 @@ func NewTruncateText(max int) (Technique, error) {
 	if max < 1 {
 		return nil, fmt.Errorf("truncate: cannot keep %d characters; use 1 or more, or replace", max)
 	}
-	return truncateText{max}, nil
+	return truncateText{max: max}, nil
+}
+
+// NewTruncateLonger is NewTruncateText for texts that must not stay readable: those of max characters or fewer, which it
+// would leave whole, are misfits.
+func NewTruncateLonger(max int) (Technique, error) {
+	if _, err := NewTruncateText(max); err != nil {
+		return nil, err
+	}
+	return truncateText{max: max, longer: true}, nil
 }
 
 func (t truncateText) Append(dst []byte, v Value, _ *Scope) ([]byte, Verdict) {
 	if v.Kind != String {
 		return dst, Misfit
 	}
-	return AppendString(dst, v.Text[:firstCharacters(v.Text, t.max)]), Done
+	end := firstCharacters(v.Text, t.max)
+	if t.longer && end == len(v.Text) {
+		return dst, Misfit
+	}
+	return AppendString(dst, v.Text[:end]), Done
 }
 
 type truncateIP struct{ bits4, bits6 int }

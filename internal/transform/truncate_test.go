@@ -115,3 +115,18 @@ func TestTruncateText(t *testing.T) {
 		t.Error("no character at all was taken")
 	}
 }
+
+func TestTruncateLonger(t *testing.T) {
+	check(t, must(t)(NewTruncateLonger(3)), []change{
+		{`"Anna"`, `"Ann"`},
+		{`"grüß"`, `"grü"`},
+		{`"Ann"`, misfit},
+		{`"Jo"`, misfit},
+		{`"\u0041\u00fc"`, misfit},
+		{`""`, misfit},
+		{`1234`, misfit},
+	})
+	if _, err := NewTruncateLonger(0); err == nil {
+		t.Error("no character at all was taken")
+	}
+}
