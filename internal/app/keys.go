@@ -4,7 +4,6 @@ package app
 
 import (
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/nymstream/nymstream/internal/config"
@@ -121,12 +120,3 @@ func recipientsOf(plan *policy.Plan) []keyring.Recipient {
 
 // AssumedConsent is said at every start of what forwards without asking.
 const AssumedConsent = "WARNING: consent is assumed (--assume-consent): events are forwarded for purposes whose basis is consent although nobody was asked"
-
-// warnConsent says loudly which purposes forward without consent.
-func warnConsent(out io.Writer, plan *policy.Plan) {
-	for i := range plan.Purposes {
-		if plan.Purposes[i].Basis == policy.BasisConsent {
-			fmt.Fprintf(out, "%s: purpose %s\n", AssumedConsent, plan.Purposes[i].Name)
-		}
-	}
-}

@@ -32,10 +32,10 @@ func corpus(t testing.TB) string {
 // platformsOfTheDemo are those that this release has packs for.
 var platformsOfTheDemo = []string{"mastodon", "twitter_v2", "bluesky", "rudderstack"}
 
-// personal is one labelled value of an event: it must not be found in anything that leaves.
+// personal is one labeled value of an event: it must not be found in anything that leaves.
 type personal struct{ path, class, value string }
 
-// corpusEvent is one real payload with its labelled values.
+// corpusEvent is one real payload with its labeled values.
 type corpusEvent struct {
 	platform, file string
 	line           int
@@ -156,8 +156,8 @@ func (s *leakSink) look(where string, path event.Path, text string) {
 		}
 		found := len(v.value) >= shortest && strings.Contains(text, v.value)
 		if !found && text == v.value && path != nil {
-			labelled, _, err := event.ParsePath(v.path)
-			found = err == nil && labelled.Matches(path)
+			labeled, _, err := event.ParsePath(v.path)
+			found = err == nil && labeled.Matches(path)
 		}
 		if found && !harmless(v, text) {
 			s.t.Errorf("%s: %s %s holds the %s of %s", s.event, where, path, v.class, v.path)
@@ -184,7 +184,7 @@ func textOf(raw []byte) string {
 }
 
 // TestNothingLeaks sends all real events of the four platforms through their packs and the typical policy. None of
-// their labelled values may be found in what any recipient gets, or in what is quarantined.
+// their labeled values may be found in what any recipient gets, or in what is quarantined.
 func TestNothingLeaks(t *testing.T) {
 	events := corpusEvents(t)
 	plan := socialPlan(t)
@@ -197,11 +197,11 @@ func TestNothingLeaks(t *testing.T) {
 		t.Fatal(err)
 	}
 	sink := &leakSink{t: t, plan: plan, worker: p.Worker()}
-	labelled := 0
+	labeled := 0
 	for i := range events {
 		e := &events[i]
 		sink.event = e
-		labelled += len(e.values)
+		labeled += len(e.values)
 		source, err := findSource(plan, e.platform)
 		if err != nil {
 			t.Fatal(err)
@@ -213,9 +213,9 @@ func TestNothingLeaks(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	t.Logf("%d events with %d labelled values: %d records forwarded, %d texts looked through", len(events), labelled, sink.forwarded, sink.looked)
-	if len(events) < 1600 || labelled < 7000 || sink.forwarded < 2000 {
-		t.Errorf("%d events, %d values, %d forwarded: too few to show anything", len(events), labelled, sink.forwarded)
+	t.Logf("%d events with %d labeled values: %d records forwarded, %d texts looked through", len(events), labeled, sink.forwarded, sink.looked)
+	if len(events) < 1600 || labeled < 7000 || sink.forwarded < 2000 {
+		t.Errorf("%d events, %d values, %d forwarded: too few to show anything", len(events), labeled, sink.forwarded)
 	}
 }
 

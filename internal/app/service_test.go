@@ -154,7 +154,7 @@ func (r *running) metrics() string {
 	return text.String()
 }
 
-// coincidences are labelled values that are also words of ours or of the platforms, and what they are there.
+// coincidences are labeled values that are also words of ours or of the platforms, and what they are there.
 var coincidences = map[string]string{
 	"127.0.0.1":   "the address that the test's service listens on",
 	"rudderstack": "the name of the source, and of the client library that sent the event",
@@ -165,7 +165,7 @@ var coincidences = map[string]string{
 }
 
 // TestServiceShowsNothing runs the whole service over all real events of the four platforms, whole and cut off, and looks
-// for their labelled values in everything that leaves the process: records, keys, headers, log at debug level, metrics, quarantine.
+// for their labeled values in everything that leaves the process: records, keys, headers, log at debug level, metrics, quarantine.
 func TestServiceShowsNothing(t *testing.T) {
 	events := corpusEvents(t)
 	r := start(t, platformsOfTheDemo...)

@@ -90,7 +90,7 @@ func (c *collected) Forward(recipient int, _ *event.Record, out *event.Output) e
 	if c.values == nil {
 		c.values = map[int][]byte{}
 	}
-	if out.Value != nil && len(out.Value) > 0 {
+	if len(out.Value) > 0 {
 		c.values[recipient] = append([]byte(nil), out.Value...)
 	}
 	return nil
