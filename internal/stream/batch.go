@@ -29,7 +29,7 @@ var (
 	errCut = errors.New("record batch is cut")
 	// errCorrupt says that a batch fails its checksum or does not hold what it says.
 	errCorrupt = errors.New("corrupt record batch")
-	// errBomb says that a batch decompresses beyond the limit.
+	// errBomb says that a batch decompresses beyond the limit, or that one of its records has too many headers.
 	errBomb = errors.New("record batch decompresses beyond the limit")
 )
 

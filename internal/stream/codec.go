@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/s2"
@@ -206,9 +207,7 @@ func appendSnappyBlock(dst, src []byte, limit int) ([]byte, error) {
 	if n > limit-len(dst) {
 		return dst, errBomb
 	}
-	if cap(dst)-len(dst) < n {
-		dst = append(make([]byte, 0, len(dst)+n), dst...)
-	}
+	dst = slices.Grow(dst, n) // by more than n, as there may be many small blocks
 	if _, err := s2.Decode(dst[len(dst):len(dst)+n], src); err != nil {
 		return dst, errCorrupt
 	}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -220,8 +221,10 @@ func (b *bed) exactlyOnce(n int, patience time.Duration) {
 	last := make(map[string]int)
 	for _, r := range got {
 		seen[string(r.Value)]++
-		var v int
-		fmt.Sscan(string(r.Value), &v)
+		v, err := strconv.Atoi(string(r.Value))
+		if err != nil {
+			b.t.Fatalf("a value is not a number: %v", err)
+		}
 		if l, ok := last[string(r.Key)]; ok && v <= l {
 			b.t.Errorf("key %s: %d after %d", r.Key, v, l)
 		}

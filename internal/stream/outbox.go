@@ -17,6 +17,12 @@ const (
 	defaultMaxMessage = 1_048_588
 	// batchMargin is what a batch with one record needs beyond the sizes that recordSize and headers count.
 	batchMargin = 512
+	// mostPlain and mostPlainRatio bound a record before compression: above either it is too large for its topic, and
+	// is not compressed to find out. Text may well shrink to an eighth; what shrinks more, its readers should not get.
+	mostPlain      = 32 << 20
+	mostPlainRatio = 8
+	// keepBuilder is the largest buffer that a builder, or the seal, keeps for the next transaction.
+	keepBuilder = 2 * fullBatch
 )
 
 // parcel is what one transaction writes to one partition.
@@ -69,13 +75,13 @@ func (o *outbox) empty(reuse bool) {
 	for at, q := range o.parcels {
 		if reuse {
 			for _, b := range q.batches {
-				if len(o.free) < 256 && cap(b.records) <= 2*fullBatch {
-					b.reset()
-					o.free = append(o.free, b)
-				}
+				o.recycle(b)
 			}
 		}
 		delete(o.parcels, at)
+	}
+	if cap(o.sealed) > keepBuilder {
+		o.sealed = nil
 	}
 	o.bytes = 0
 	o.counts.reset()
@@ -123,7 +129,7 @@ func (o *outbox) put(recipient int, rec *event.Record, out *event.Output) (fits 
 	}
 	size := recordSize(out.Key, out.Value, out.Headers)
 	if size+batchMargin > to.maxMessage {
-		if fits, err := o.fits(to, out); err != nil || !fits {
+		if fits, err := o.fits(to, size, out); err != nil || !fits {
 			return false, err
 		}
 	}
@@ -183,14 +189,17 @@ func (o *outbox) place(recipient int, to *outputTopic, rec *event.Record, out *e
 	return partitionOf(out.Key, to.partitions), nil
 }
 
-// fits tells whether a record that is large before compression is accepted after it.
-func (o *outbox) fits(to *outputTopic, out *event.Output) (bool, error) {
+// fits tells whether a record of this size, large before compression, is accepted after it.
+func (o *outbox) fits(to *outputTopic, size int, out *event.Output) (bool, error) {
+	if size > mostPlain || size/mostPlainRatio > to.maxMessage {
+		return false, nil
+	}
 	b := o.builder()
 	b.append(out.Time, out.Key, out.Value, out.Headers)
 	packed, err := b.pack(&o.pack, o.codec, identity{}, 0)
-	b.reset()
-	o.free = append(o.free, b)
-	return len(packed) <= to.maxMessage, err
+	fits := len(packed) <= to.maxMessage
+	o.recycle(b)
+	return fits, err
 }
 
 func (o *outbox) add(to *outputTopic, partition int32, size int, out *event.Output) {
@@ -223,6 +232,14 @@ func (o *outbox) builder() *builder {
 		return b
 	}
 	return &builder{}
+}
+
+// recycle keeps a builder for the next batch, unless it has grown large.
+func (o *outbox) recycle(b *builder) {
+	if len(o.free) < 256 && cap(b.records) <= keepBuilder && cap(b.batch) <= keepBuilder {
+		b.reset()
+		o.free = append(o.free, b)
+	}
 }
 
 // counts are what a transaction will have decided, for the metrics once it is committed.

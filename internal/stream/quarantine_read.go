@@ -26,23 +26,31 @@ type Entry struct {
 }
 
 // ReadQuarantine gives fn every entry of a quarantine topic, oldest first within a partition. A note comes after the
-// entry it speaks of. An entry of which a chunk has expired is left out.
+// entry it speaks of. An entry of which a chunk has expired is left out, and so is a record that somebody else wrote:
+// CountQuarantine tells of those.
 func ReadQuarantine(ctx context.Context, conn Connection, topic string, fn func(*Entry) error) error {
+	_, err := CountQuarantine(ctx, conn, topic, fn)
+	return err
+}
+
+// CountQuarantine is ReadQuarantine that also counts the foreign records: those without a quarantine record's headers.
+func CountQuarantine(ctx context.Context, conn Connection, topic string, fn func(*Entry) error) (foreign int, err error) {
 	if err := conn.validate(); err != nil {
-		return err
+		return 0, err
 	}
 	c := connect(conn)
 	defer c.close()
 	return c.scanQuarantine(ctx, topic, fn)
 }
 
-func (c *cluster) scanQuarantine(ctx context.Context, topic string, fn func(*Entry) error) error {
+func (c *cluster) scanQuarantine(ctx context.Context, topic string, fn func(*Entry) error) (foreign int, err error) {
 	// Chunks of one entry come in order; those of entries from other transactions may stand between them.
 	open := make(map[coordinate]*assembly)
-	return c.scan(ctx, topic, ReadOptions{}, func(rec *event.Record) error {
+	err = c.scan(ctx, topic, ReadOptions{}, func(rec *event.Record) error {
 		e, chunk, of, err := parseEntry(rec)
 		if err != nil {
-			return fmt.Errorf("quarantine record at %s/%d offset %d: %w", rec.Topic, rec.Partition, rec.Offset, err)
+			foreign++
+			return nil
 		}
 		if e.Replayed {
 			return fn(e)
@@ -65,6 +73,7 @@ func (c *cluster) scanQuarantine(ctx context.Context, topic string, fn func(*Ent
 		e.Sealed = a.sealed
 		return fn(e)
 	})
+	return foreign, err
 }
 
 type assembly struct {

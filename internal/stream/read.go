@@ -5,8 +5,10 @@ package stream
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -19,7 +21,7 @@ const (
 	// fetchTries is how often a batch that cannot be read is fetched: the fault may be on the way.
 	fetchTries = 3
 	retryPause = 200 * time.Millisecond
-	// mostRecords bounds one call of Process beside its bytes.
+	// mostRecords bounds one call of Process beside its bytes: a batch with more is decided in parts.
 	mostRecords = 10_000
 )
 
@@ -102,9 +104,12 @@ func (w *worker) read(fetching, hard context.Context, c *cursor, p *fetchedParti
 			if b.bytes == nil {
 				b = rawBatch{bytes: set, base: c.next, last: c.next}
 			}
-			return w.unreadable(fetching, c, &b, err)
+			return w.unreadable(fetching, c, &b, rest, err)
 		}
 		c.epoch = max(c.epoch, b.leaderEpoch())
+		if err := w.decideParts(hard, c); err != nil {
+			return err
+		}
 		next, set = b.last+1, rest
 		if w.dec.size >= w.s.opts.ProcessBytes || len(w.dec.records) >= mostRecords {
 			if err := w.decide(hard, c, next); err != nil {
@@ -112,6 +117,20 @@ func (w *worker) read(fetching, hard context.Context, c *cursor, p *fetchedParti
 			}
 		}
 	}
+}
+
+// decideParts has a batch decided that is too large to be decoded at once, but for its last part.
+func (w *worker) decideParts(hard context.Context, c *cursor) error {
+	for w.dec.unread() {
+		last := w.dec.records[len(w.dec.records)-1]
+		if err := w.decide(hard, c, last.Offset+1); err != nil {
+			return err
+		}
+		if err := w.dec.more(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // refused deals with an error code for one partition.
@@ -143,21 +162,21 @@ func (w *worker) refused(fetching context.Context, c *cursor, err error) error {
 }
 
 // unreadable deals with a batch that fails its checksum, cannot be decoded or is a bomb: it is fetched again, and at
-// last sealed as it came, if the broker agrees on where the next batch begins. Else nobody knows what would be skipped,
-// and the partition stops.
-func (w *worker) unreadable(ctx context.Context, c *cursor, b *rawBatch, cause error) error {
+// last sealed as it came, if what follows it and the broker agree on where the next batch begins. Else nobody knows
+// what would be skipped, and the partition stops. rest is what follows b in the fetched set.
+func (w *worker) unreadable(ctx context.Context, c *cursor, b *rawBatch, rest []byte, cause error) error {
 	if c.tries++; c.tries < fetchTries {
 		w.fetch.rewind(c, retryPause/4)
 		return nil
 	}
 	after := b.last + 1
-	confirmed, err := w.confirm(ctx, c, after)
+	confirmed, err := w.confirm(ctx, c, b, rest)
 	if err != nil {
 		c.tries--
 		return fmt.Errorf("confirm the offset after a corrupt batch of %s: %w", c.tp, err)
 	}
 	if !confirmed {
-		w.stop(c, "a corrupt batch, and the broker does not confirm where the next one begins")
+		w.stop(c, "a corrupt batch, and nothing confirms where the next one begins")
 		return nil
 	}
 	reason := event.CorruptBatch
@@ -176,35 +195,80 @@ func (w *worker) unreadable(ctx context.Context, c *cursor, b *rawBatch, cause e
 	return nil
 }
 
-// confirm tells whether a batch begins at, or after a gap behind, offset at; or the partition ends there.
-func (w *worker) confirm(ctx context.Context, c *cursor, at int64) (bool, error) {
+// confirm tells whether the corrupt batch b ends where its header says. The header may be what is corrupt, so two
+// others must agree: the batch that follows b's bytes begins at, or after a gap behind, the offset after b, and the
+// broker has that same batch as the first from there on. Or the log ends there and nothing follows.
+func (w *worker) confirm(ctx context.Context, c *cursor, b *rawBatch, rest []byte) (bool, error) {
+	after := b.last + 1
+	if after <= c.next {
+		return false, nil
+	}
 	end, err := w.s.cluster.listOffset(ctx, c.tp, offsetLatest)
-	if err != nil || at <= c.next || at >= end {
-		return err == nil && at > c.next && at == end, err
-	}
-	l, ok := w.s.cluster.leader(c.tp)
-	if !ok {
-		return false, errNoLeader
-	}
-	m, err := w.s.cluster.send(ctx, &fetchRequest{
-		ReplicaID: -1, MaxWaitMillis: millis(fetchWait), MinBytes: 1, MaxBytes: leastFetchBytes, IsolationLevel: readUncommitted, SessionEpoch: -1, broker: l.broker,
-		Topics: []fetchTopic{{Topic: c.topic, ID: c.id, Partitions: []fetchPartition{{Partition: c.partition, LeaderEpoch: -1, Offset: at, FetchedEpoch: -1, LogStart: -1, MaxBytes: leastFetchBytes}}}},
-	})
 	if err != nil {
 		return false, err
+	}
+	following, follows := baseOf(rest)
+	if !follows { // the fetch ended with b: one that has room for more shows what comes behind
+		same := false
+		err := w.peek(ctx, c, max(b.base, c.next), len(b.bytes)+leastFetchBytes, func(set []byte) {
+			again, rest, err := nextBatch(set)
+			for err == nil && again.base < b.base {
+				again, rest, err = nextBatch(rest)
+			}
+			if same = err == nil && again.base == b.base && len(again.bytes) == len(b.bytes); same {
+				following, follows = baseOf(rest)
+			}
+		})
+		if err != nil || !same {
+			return false, err
+		}
+	}
+	if !follows {
+		return after == end, nil
+	}
+	if following < after || after > end {
+		return false, nil
+	}
+	agreed := false
+	err = w.peek(ctx, c, after, leastFetchBytes, func(set []byte) {
+		first, ok := baseOf(set)
+		agreed = ok && first == following
+	})
+	return agreed, err
+}
+
+// baseOf reads where the first batch in set begins, even when the batch is cut.
+func baseOf(set []byte) (int64, bool) {
+	if len(set) < 8 {
+		return 0, false
+	}
+	return int64(binary.BigEndian.Uint64(set)), true
+}
+
+// peek fetches from an offset, beside the fetcher, and shows what came: first the batch that holds the offset, or the
+// next after it.
+func (w *worker) peek(ctx context.Context, c *cursor, at int64, size int, show func(set []byte)) error {
+	l, ok := w.s.cluster.leader(c.tp)
+	if !ok {
+		return errNoLeader
+	}
+	most := int32(min(size, math.MaxInt32))
+	m, err := w.s.cluster.send(ctx, &fetchRequest{
+		ReplicaID: -1, MaxWaitMillis: millis(fetchWait), MinBytes: 1, MaxBytes: most, IsolationLevel: readUncommitted, SessionEpoch: -1, broker: l.broker,
+		Topics: []fetchTopic{{Topic: c.topic, ID: c.id, Partitions: []fetchPartition{{Partition: c.partition, LeaderEpoch: -1, Offset: at, FetchedEpoch: -1, LogStart: -1, MaxBytes: most}}}},
+	})
+	if err != nil {
+		return err
 	}
 	got := fetched{response: m.(*fetchResponse)}
 	defer got.release()
 	for _, t := range got.response.Topics {
 		for i := range t.Partitions {
 			if err := refuse("fetch", c.topic, t.Partitions[i].ErrorCode); err != nil {
-				return false, err
+				return err
 			}
-			// The first batch is the one that holds the offset asked for, or the next after it.
-			if b, _, err := nextBatch(t.Partitions[i].records().bytes); err == nil {
-				return b.base >= at, nil
-			}
+			show(t.Partitions[i].records().bytes)
 		}
 	}
-	return false, nil
+	return nil
 }

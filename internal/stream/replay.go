@@ -54,7 +54,10 @@ func OpenReplayer(ctx context.Context, o Options, proc Processor) (*Replayer, er
 		err = r.txn.recover(ctx)
 	}
 	if err == nil {
-		err = r.cluster.scanQuarantine(ctx, o.Quarantine, r.note)
+		var foreign int
+		if foreign, err = r.cluster.scanQuarantine(ctx, o.Quarantine, r.note); foreign > 0 {
+			o.Logger.Warn().Str(logTopic, o.Quarantine).Int(logForeign, foreign).Msg("skipped foreign records in the quarantine topic")
+		}
 	}
 	if err != nil {
 		r.Close()

@@ -180,12 +180,28 @@ func (r *reader) read(c *cursor, p *fetchedPartition) error {
 			if err := r.dec.decode(&b, c.topic, c.partition, c.next); err != nil {
 				return err
 			}
-			for i := range r.dec.records {
-				if err := r.fn(&r.dec.records[i]); err != nil {
-					return err
-				}
+			if err := r.give(); err != nil {
+				return err
 			}
 		}
 		c.next = b.last + 1
+	}
+}
+
+// give hands over the records of the batch just decoded.
+func (r *reader) give() error {
+	for {
+		for i := range r.dec.records {
+			if err := r.fn(&r.dec.records[i]); err != nil {
+				return err
+			}
+		}
+		if !r.dec.unread() {
+			return nil
+		}
+		r.dec.forget()
+		if err := r.dec.more(); err != nil {
+			return err
+		}
 	}
 }

@@ -24,6 +24,7 @@ const (
 	logGeneration = "generation"
 	logPartitions = "partitions"
 	logGroup      = "group"
+	logForeign    = "records"
 )
 
 var errNotAssigned = errors.New("the partition is not assigned to this instance")
@@ -87,6 +88,9 @@ func (s *Stream) Run(ctx context.Context) error {
 	defer s.cluster.close()
 	defer s.status.end()
 
+	if s.opts.UnstableOffsets {
+		s.opts.Logger.Warn().Msg("offsets of open transactions are read: exactly-once is off")
+	}
 	err := s.prepare(ctx)
 	for err == nil && ctx.Err() == nil {
 		err = s.generation(ctx, hard)

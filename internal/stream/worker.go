@@ -385,7 +385,7 @@ func (w *worker) decide(hard context.Context, c *cursor, next int64) error {
 		}
 		w.out.counts.read[c.topic] += n
 	}
-	w.dec.reset()
+	w.dec.forget()
 	c.next, c.tries = next, 0
 	w.touch(c)
 	if w.out.bytes >= w.s.opts.OutboxBytes {
