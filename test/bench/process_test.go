@@ -68,7 +68,7 @@ func (p *process) await(ctx context.Context, done func() (bool, error)) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-p.ended:
-			return fmt.Errorf("the process ended by itself: %v: %s", p.err, p.said())
+			return fmt.Errorf("the process ended by itself: %s: %s", p.cmd.ProcessState, p.said())
 		case <-tick.C:
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"text/tabwriter"
@@ -160,7 +161,7 @@ func (r *Report) printRewrite(w io.Writer) {
 }
 
 func (r *Report) printKafka(w io.Writer) {
-	fmt.Fprintf(w, "Kafka %s → Kafka, %d events of %d bytes, %d partitions, %d rounds; best / median\n\f", r.Input.Kafka, r.Input.Events,
+	fmt.Fprintf(w, "Kafka %s → Kafka, %d events of %d bytes, %d partitions, rounds: %d; best / median\n\f", r.Input.Kafka, r.Input.Events,
 		r.Input.ValueBytes/int64(r.Input.Events), r.Input.Partitions, len(r.Kafka[0].Runs))
 	fmt.Fprint(w, "\tCPU-s a million\tratio\tsteady\twall s\tthousand events/s\tpeak MiB\tvalues MB\tstored MB\tbroker CPU-s a million\t\n")
 	for _, c := range r.Kafka {
@@ -185,6 +186,9 @@ func (c *Contender) print(w io.Writer, first *Contender) {
 func (r *Report) Save(file string) error {
 	text, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
 	}
 	return os.WriteFile(file, append(text, '\n'), 0o644)

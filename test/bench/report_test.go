@@ -61,7 +61,7 @@ func TestReportIsPrintedAndSaved(t *testing.T) {
 			t.Errorf("want `%s` in the table, got\n%s", want, text.String())
 		}
 	}
-	file := filepath.Join(t.TempDir(), "bench.json")
+	file := filepath.Join(t.TempDir(), "new", "bench.json")
 	if err := r.Save(file); err != nil {
 		t.Fatal(err)
 	}
