@@ -3,8 +3,6 @@
 package rewrite
 
 import (
-	"strconv"
-
 	"github.com/nymstream/nymstream/internal/event"
 	"github.com/nymstream/nymstream/internal/transform"
 )
@@ -124,7 +122,7 @@ func (w *Worker) measure(dst []byte, e *entry, o *op) ([]byte, bool) {
 	case o.verb == presence:
 		return append(dst, "true"...), true
 	case e.kind == array:
-		return strconv.AppendInt(dst, int64(e.count), 10), true
+		return transform.AppendCount(dst, int(e.count)), true
 	}
 	w.misfits[w.flow]++
 	return dst, false

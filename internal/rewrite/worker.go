@@ -19,7 +19,6 @@ type Worker struct {
 	scanner
 	program *Program
 	source  *source
-	index   int // of the source
 	kind    *kindOf
 	kindAt  int
 	subject int32 // tape index of the first acting subject, or none
@@ -62,7 +61,7 @@ func (p *Program) Worker() *Worker {
 // Read checks a payload whole and takes in its named fields. The payload must stay as it is until the next Read.
 // A fault comes as *event.Poison.
 func (w *Worker) Read(source int, payload []byte) error {
-	w.source, w.index, w.kind, w.subject = &w.program.sources[source], source, nil, none
+	w.source, w.kind, w.subject = &w.program.sources[source], nil, none
 	for i := range w.found {
 		w.found[i].container = none
 	}
