@@ -57,7 +57,7 @@ interop: ## other languages open what we seal
 	interop/run.sh
 
 bench: ## what sanitizing costs: the rewrite alone, and Kafka to Kafka beside others; BENCH_JSON=FILE keeps the figures
-	scripts/with-kafka.sh -- go test -tags bench -count=1 -v -timeout 40m -run TestBench ./test/bench
+	scripts/with-kafka.sh -- go test -tags bench -count=1 -v -timeout 40m -run TestBench ./bench
 
 fuzz: ## every fuzz target for FUZZ_TIME (30s)
 	scripts/fuzz.sh $(FUZZ_TIME)

@@ -29,6 +29,7 @@ var arrows = map[string][]string{
 	"internal/event":     nil,
 	"internal/config":    nil,
 	"internal/telemetry": nil,
+	"internal/workload":  nil,
 }
 
 // onlyHere names the modules that one room keeps to itself.

@@ -3,13 +3,13 @@
 package pipeline
 
 import (
-	"os"
 	"testing"
 	"time"
 
 	"github.com/nymstream/nymstream/internal/event"
 	"github.com/nymstream/nymstream/internal/keyring"
 	"github.com/nymstream/nymstream/internal/policy"
+	"github.com/nymstream/nymstream/internal/workload"
 )
 
 // load compiles a policy of testdata with fresh keys.
@@ -53,12 +53,13 @@ func (*discard) Quarantine(*event.Quarantined) error             { return nil }
 // BenchmarkProcess takes a social event of 1.3 KB with 51 leaves through the whole pipeline, for one recipient:
 // 6 pseudonyms and an output key, 2 seals, 6 generalized, the rest typed keeps.
 func BenchmarkProcess(b *testing.B) {
-	payload, err := os.ReadFile("testdata/bench-event.json")
+	payload := workload.Event()
+	file, err := workload.Write(b.TempDir(), workload.Policy())
 	if err != nil {
 		b.Fatal(err)
 	}
-	worker := load(b, "testdata/bench-policy.yaml", Options{}).Worker()
-	batch := []event.Record{{Topic: "bench.raw", Time: time.Now().UnixMilli(), Value: payload}}
+	worker := load(b, file, Options{}).Worker()
+	batch := []event.Record{{Topic: workload.Topic, Time: time.Now().UnixMilli(), Value: payload}}
 	var sink discard
 	if err := worker.Process(batch, &sink); err != nil || sink.forwarded != 1 {
 		b.Fatalf("forwarded %d, error %v", sink.forwarded, err)

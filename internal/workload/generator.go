@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package bench
+package workload
 
 import (
 	"cmp"
@@ -31,8 +31,8 @@ type piece struct {
 	vary  func(g *Generator, dst []byte) []byte
 }
 
-// NewGenerator prepares to vary the event. It refuses an event that is not the one it knows.
-func NewGenerator(event []byte, seed uint64, subjects int) (*Generator, error) {
+// NewGenerator prepares to vary the event.
+func NewGenerator(seed uint64, subjects int) (*Generator, error) {
 	type place struct {
 		from, to int
 		vary     func(g *Generator, dst []byte) []byte

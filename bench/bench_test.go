@@ -17,7 +17,7 @@ import (
 // product is the contender that the marks are for.
 const product = "nymstream"
 
-// TestBench measures, prints and saves. BENCH_EVENTS, BENCH_ROUNDS, BENCH_JSON and BENCH_PROFILE are explained in docs/BENCHMARKS.md.
+// TestBench measures, prints and saves. BENCH_EVENTS, BENCH_ROUNDS, BENCH_JSON and BENCH_PROFILE are explained in docs/PERFORMANCE.md.
 func TestBench(t *testing.T) {
 	root, err := rig.Root()
 	if err != nil {

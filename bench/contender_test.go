@@ -16,14 +16,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nymstream/nymstream/internal/workload"
 	"github.com/nymstream/nymstream/test/rig"
 )
 
 // contenders builds the programs. The first is what the others are compared with.
 func contenders(t *testing.T, c *course) []contender {
 	c.product = build(t, c.root, c.dir, "./cmd/nymstream")
-	passthrough := build(t, c.root, c.dir, "./test/bench/passthrough")
-	franz := build(t, c.root, c.dir, "./test/bench/franz")
+	passthrough := build(t, c.root, c.dir, "./bench/passthrough")
+	franz := build(t, c.root, c.dir, "./bench/franz")
 	return []contender{
 		{name: "passthrough", unchanged: true, start: func(c *course, run string) (*process, error) {
 			return startProcess(c.file(run+".log"), passthrough, append(c.flags(run), "-quarantine", quarantine(run))...)
@@ -43,23 +44,14 @@ func (c *course) flags(run string) []string {
 
 // sanitize starts the product with the benchmark's policy, fresh keys and its own defaults.
 func (c *course) sanitize(run string, pprof bool) (*process, error) {
-	testdata := filepath.Join(c.root, "internal/pipeline/testdata")
-	policy, err := os.ReadFile(filepath.Join(testdata, "bench-policy.yaml"))
-	if err != nil {
-		return nil, err
-	}
-	pack, err := os.ReadFile(filepath.Join(testdata, "bench-pack.yaml"))
-	if err != nil {
-		return nil, err
-	}
 	s := rig.Setup{
 		Dir: c.file(run), Binary: c.product, Brokers: c.cluster.Brokers, Group: group(run),
-		Policy: strings.ReplaceAll(string(policy), "bench.clean", output(run)),
+		Policy: strings.ReplaceAll(workload.Policy(), workload.CleanTopic, output(run)),
 	}
 	if err := os.Mkdir(s.Dir, 0o700); err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(filepath.Join(s.Dir, "bench-pack.yaml"), pack, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(s.Dir, "pack.yaml"), []byte(workload.Pack()), 0o600); err != nil {
 		return nil, err
 	}
 	if err := s.Keys(); err != nil {

@@ -20,6 +20,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/nymstream/nymstream/internal/workload"
 	"github.com/nymstream/nymstream/test/rig"
 )
 
@@ -109,7 +110,7 @@ func newCourse(t *testing.T, root string) *course {
 
 // produce fills the input topic.
 func (c *course) produce(t *testing.T, events int) {
-	g, err := NewGenerator(benchEvent(t, c.root), seed, subjects)
+	g, err := workload.NewGenerator(seed, subjects)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/nymstream/nymstream/internal/workload"
 )
 
 // rewriteEvents is how many events one run of the benchmark takes: enough for its start to cost next to nothing.
@@ -33,7 +35,7 @@ func rewrite(t *testing.T, root string, runs int) []Rewrite {
 	if out, err := compile.CombinedOutput(); err != nil {
 		t.Fatalf("build the benchmark: %v\n%s", err, out)
 	}
-	event := benchEvent(t, root)
+	event := workload.Event()
 	var all []Rewrite
 	for i := range runs {
 		r, err := rewriteOnce(bin, filepath.Join(root, "internal/pipeline"))
@@ -95,13 +97,4 @@ func threadCPU() (time.Duration, error) {
 	var used syscall.Rusage
 	err := syscall.Getrusage(syscall.RUSAGE_THREAD, &used)
 	return time.Duration(used.Utime.Nano() + used.Stime.Nano()), err
-}
-
-func benchEvent(t *testing.T, root string) []byte {
-	t.Helper()
-	event, err := os.ReadFile(filepath.Join(root, "internal/pipeline/testdata/bench-event.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return event
 }

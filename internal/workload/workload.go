@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package workload is what the benchmarks measure with: a social event, a generator that varies it, and a policy with its pack.
+package workload
+
+import (
+	_ "embed"
+	"errors"
+	"os"
+	"path/filepath"
+)
+
+// Topic and CleanTopic are the topics of the policy.
+const (
+	Topic      = "bench.raw"
+	CleanTopic = "bench.clean"
+)
+
+var (
+	//go:embed event.json
+	event []byte
+	//go:embed policy.yaml
+	policy []byte
+	//go:embed pack.yaml
+	pack []byte
+)
+
+// Event gives the event that the marks are for: 1,318 bytes with 52 leaves, of which the policy lets 27 out.
+func Event() []byte { return append([]byte(nil), event...) }
+
+// Policy gives the text of the policy: one recipient, 6 pseudonyms, 2 seals, 5 generalized values, 14 typed keeps.
+func Policy() string { return string(policy) }
+
+// Pack gives the text of the policy's pack, which stands beside it as pack.yaml.
+func Pack() string { return string(pack) }
+
+// Write puts a policy beside its pack into a folder and gives the policy's path.
+func Write(dir, policy string) (string, error) {
+	path := filepath.Join(dir, "policy.yaml")
+	return path, errors.Join(os.WriteFile(path, []byte(policy), 0o600), os.WriteFile(filepath.Join(dir, "pack.yaml"), pack, 0o600))
+}
