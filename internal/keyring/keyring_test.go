@@ -214,7 +214,7 @@ func TestConcurrentUse(t *testing.T) {
 					t.Errorf("got %v, %v", d, err)
 					return
 				}
-				d.TypePRF("t" + fmt.Sprint(i%50))
+				d.TypePRF(fmt.Sprintf("t%02d", i%50))
 			}
 		})
 	}

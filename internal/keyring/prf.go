@@ -5,7 +5,6 @@ package keyring
 import (
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/subtle"
 	"encoding/binary"
 	"fmt"
 
@@ -50,25 +49,32 @@ func (p *PRF) Sum(out *[16]byte, msg []byte) {
 		*out = [blockSize]byte(msg)
 		for msg = msg[blockSize:]; len(msg) > blockSize; msg = msg[blockSize:] {
 			p.block.Encrypt(out[:], out[:])
-			subtle.XORBytes(out[:], out[:], msg[:blockSize])
+			xorBlock(out, (*[blockSize]byte)(msg))
 		}
 		p.block.Encrypt(out[:], out[:])
 	}
 	var last [blockSize]byte
 	p.lastBlock(&last, msg)
-	subtle.XORBytes(out[:], out[:], last[:])
+	xorBlock(out, &last)
 	p.block.Encrypt(out[:], out[:])
+}
+
+// xorBlock is subtle.XORBytes for one block, inlined (BenchmarkPRF32: a tenth of it).
+func xorBlock(dst, by *[blockSize]byte) {
+	binary.NativeEndian.PutUint64(dst[:8], binary.NativeEndian.Uint64(dst[:8])^binary.NativeEndian.Uint64(by[:8]))
+	binary.NativeEndian.PutUint64(dst[8:], binary.NativeEndian.Uint64(dst[8:])^binary.NativeEndian.Uint64(by[8:]))
 }
 
 // lastBlock sets last to the end of a message, padded if need be, under the subkey that tells which.
 func (p *PRF) lastBlock(last *[blockSize]byte, msg []byte) {
 	if len(msg) == blockSize {
-		subtle.XORBytes(last[:], msg, p.k1[:])
+		*last = [blockSize]byte(msg)
+		xorBlock(last, &p.k1)
 		return
 	}
 	copy(last[:], msg)
 	last[len(msg)] = 0x80
-	subtle.XORBytes(last[:], last[:], p.k2[:])
+	xorBlock(last, &p.k2)
 }
 
 // double multiplies b by x in GF(2^128), as RFC 4493 and RFC 5297 define it.

@@ -180,6 +180,23 @@ func BenchmarkPRF32(b *testing.B) {
 	}
 }
 
+func BenchmarkTypePRF(b *testing.B) {
+	types := []string{"acc", "hdl", "eml", "phn", "ipa", "dev", "cke", "obj"}
+	_, k := makeKeyring(b)
+	d := domainAt(b, k, "analytics", now)
+	for _, t := range types {
+		d.TypePRF(t)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, t := range types {
+			if d.TypePRF(t) == nil {
+				b.Fatal("want a PRF, got none")
+			}
+		}
+	}
+}
+
 func BenchmarkDomainAt(b *testing.B) {
 	_, k := makeKeyring(b)
 	ms := now.UnixMilli()

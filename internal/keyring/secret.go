@@ -3,7 +3,6 @@
 package keyring
 
 import (
-	"crypto/subtle"
 	"fmt"
 	"io"
 	"strconv"
@@ -53,7 +52,7 @@ func (k *Keyring) SecretPRF(instance, identityType string) (p *SecretPRF, rest [
 // readPrefix gives the state after the whole blocks of a prefix that is not the end of its message.
 func (p *PRF) readPrefix(prefix []byte) (state [blockSize]byte) {
 	for ; len(prefix) >= blockSize; prefix = prefix[blockSize:] {
-		subtle.XORBytes(state[:], state[:], prefix[:blockSize])
+		xorBlock(&state, (*[blockSize]byte)(prefix))
 		p.block.Encrypt(state[:], state[:])
 	}
 	return state
@@ -66,16 +65,16 @@ func (p *SecretPRF) Derive(out *Secret, msg []byte) {
 	a, b := (*[blockSize]byte)(out[:blockSize]), (*[blockSize]byte)(out[blockSize:])
 	*a, *b = p.first, p.second
 	for ; len(msg) > blockSize; msg = msg[blockSize:] {
-		p.both(a, b, msg[:blockSize])
+		p.both(a, b, (*[blockSize]byte)(msg))
 	}
 	var last [blockSize]byte
 	p.prf.lastBlock(&last, msg)
-	p.both(a, b, last[:])
+	p.both(a, b, &last)
 }
 
-func (p *SecretPRF) both(a, b *[blockSize]byte, block []byte) {
-	subtle.XORBytes(a[:], a[:], block)
-	subtle.XORBytes(b[:], b[:], block)
+func (p *SecretPRF) both(a, b, block *[blockSize]byte) {
+	xorBlock(a, block)
+	xorBlock(b, block)
 	p.prf.block.Encrypt(a[:], a[:])
 	p.prf.block.Encrypt(b[:], b[:])
 }

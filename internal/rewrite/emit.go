@@ -75,15 +75,17 @@ func (w *Worker) leaf(dst []byte, at int32, o *op) ([]byte, bool) {
 	if e.kind == kind(transform.Null) && !o.nulls {
 		return dst, false
 	}
+	if o.owned {
+		w.own(at, &o.owner)
+	}
 	v := w.value(e)
+	if w.shared || at == w.subject {
+		v.Place = at + 1
+	}
 	for i := range o.except {
 		if o.except[i].kind == e.kind && o.except[i].text == string(v.Text) {
 			return append(dst, v.Raw...), true
 		}
-	}
-	if o.owned {
-		w.own(at, &o.owner)
-		v = w.value(e) // finding the owner may have decoded another text
 	}
 	dst, verdict := o.technique.Append(dst, v, &w.scope)
 	switch verdict {
@@ -111,7 +113,7 @@ func (w *Worker) own(at int32, o *owner) {
 		return
 	}
 	to.Identity = o.identity
-	to.Known = o.identity.Secret(&to.Secret, w.value(&w.tape[id]), &w.scope) == transform.Done
+	to.Known = o.identity.Secret(&to.Secret, w.remembered(id), &w.scope) == transform.Done
 }
 
 // measure writes how many elements an array has, or that something is there.

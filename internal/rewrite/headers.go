@@ -31,7 +31,8 @@ func (w *Worker) AppendHeaders(dst []event.Header, source, flow int, in []event.
 			w.quoted = transform.AppendString(w.quoted[:0], in[i].Value)
 			start := len(w.headers)
 			var verdict transform.Verdict
-			w.headers, verdict = allowed[j].technique.Append(w.headers, transform.Value{Kind: transform.String, Text: in[i].Value, Raw: w.quoted}, &w.scope)
+			w.current = transform.Value{Kind: transform.String, Text: in[i].Value, Raw: w.quoted}
+			w.headers, verdict = allowed[j].technique.Append(w.headers, &w.current, &w.scope)
 			if verdict != transform.Done {
 				w.misfits[w.flow]++
 				continue

@@ -29,6 +29,8 @@ type Worker struct {
 	found   [8]found
 	most    int // length of dst at which an output is too large
 	scope   transform.Scope
+	current transform.Value
+	shared  bool   // several recipients get something of the source: secrets are worth remembering
 	decoded []byte // an unescaped string
 	other   []byte
 	fault   *event.Poison
@@ -62,6 +64,8 @@ func (p *Program) Worker() *Worker {
 // A fault comes as *event.Poison.
 func (w *Worker) Read(source int, payload []byte) error {
 	w.source, w.kind, w.subject = &w.program.sources[source], nil, none
+	w.shared = len(w.source.flows) > 1
+	w.scope.NewRecord()
 	for i := range w.found {
 		w.found[i].container = none
 	}
@@ -109,7 +113,7 @@ func (w *Worker) findSubject() error {
 		}
 		verdict := transform.Done
 		if p.identity.OfSubject() {
-			verdict = p.identity.Secret(&w.secret, w.value(&w.tape[at]), &w.scope)
+			verdict = p.identity.Secret(&w.secret, w.remembered(at), &w.scope)
 		}
 		switch verdict {
 		case transform.Done:
@@ -162,11 +166,7 @@ func (w *Worker) AppendSubject(dst []byte, flow int, d *keyring.Domain) ([]byte,
 	if w.subject < 0 || !w.keyFrom(flow, w.path) {
 		return dst, transform.Misfit
 	}
-	if !w.who.OfSubject() {
-		return w.pseudonym(dst, w.subject, w.who, d)
-	}
-	w.scope.Domain = d
-	return w.who.AppendPseudonymOf(dst, &w.secret, &w.scope), transform.Done
+	return w.pseudonym(dst, w.subject, w.who, d)
 }
 
 // AppendEventID writes the pseudonym of the event's own id, for an output key; nothing when it has none, or when
@@ -196,12 +196,13 @@ func (w *Worker) AppendSourceKey(dst []byte, source, flow int, key []byte, d *ke
 		return dst, transform.Misfit
 	}
 	w.scope.Domain = d
-	return s.key.AppendPseudonym(dst, transform.Value{Kind: transform.String, Text: key}, &w.scope)
+	w.current = transform.Value{Kind: transform.String, Text: key}
+	return s.key.AppendPseudonym(dst, &w.current, &w.scope)
 }
 
 func (w *Worker) pseudonym(dst []byte, at int32, id *transform.Identity, d *keyring.Domain) ([]byte, transform.Verdict) {
 	w.scope.Domain = d
-	return id.AppendPseudonym(dst, w.value(&w.tape[at]), &w.scope)
+	return id.AppendPseudonym(dst, w.remembered(at), &w.scope)
 }
 
 // Misfits tells of every flow of the plan how many leaves were dropped since the last call because their value
@@ -237,9 +238,26 @@ func (w *Worker) Trim() {
 	}
 }
 
-// value gives a scalar as techniques take it. Its text is valid until the next value.
-func (w *Worker) value(e *entry) transform.Value {
-	return transform.Value{Kind: transform.Kind(e.kind), Text: w.text(e), Raw: e.raw(w.payload)}
+// value gives a scalar as techniques take it, valid until the next value.
+func (w *Worker) value(e *entry) *transform.Value {
+	v := &w.current
+	v.Kind, v.Raw, v.Place = transform.Kind(e.kind), e.raw(w.payload), 0
+	v.Text = v.Raw
+	if e.kind == kind(transform.String) {
+		v.Text = v.Raw[1 : len(v.Raw)-1]
+		if e.escaped {
+			w.decoded = transform.AppendUnescaped(w.decoded[:0], v.Text)
+			v.Text = w.decoded
+		}
+	}
+	return v
+}
+
+// remembered gives an identifier that is needed more than once in the record.
+func (w *Worker) remembered(at int32) *transform.Value {
+	v := w.value(&w.tape[at])
+	v.Place = at + 1
+	return v
 }
 
 // text gives the decoded text of a scalar, valid until the next text.

@@ -64,7 +64,7 @@ func number(f float64) string { return strconv.FormatFloat(f+0, 'f', -1, 64) }
 
 func label(s string) []byte { return AppendString(nil, []byte(s)) }
 
-func (t *bucket) Append(dst []byte, v Value, _ *Scope) ([]byte, Verdict) {
+func (t *bucket) Append(dst []byte, v *Value, _ *Scope) ([]byte, Verdict) {
 	var d decimal
 	if !d.of(v) {
 		return dst, Misfit

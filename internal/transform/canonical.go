@@ -50,7 +50,7 @@ func canonicalRules(identityType string) canonicalRule {
 }
 
 // appendCanonical appends the canonical form of v.
-func appendCanonical(dst []byte, rule canonicalRule, v Value) ([]byte, bool) {
+func appendCanonical(dst []byte, rule canonicalRule, v *Value) ([]byte, bool) {
 	start := len(dst)
 	switch v.Kind {
 	case String:

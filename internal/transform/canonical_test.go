@@ -13,7 +13,7 @@ import (
 // identityTypes are those of the policy language; each finds its rule.
 var identityTypes = []string{"acc", "hdl", "obj", "grp", "app", "nam", "eml", "phn", "ipa", "dev", "cke", "plc", "hsh", "gov", "url", "med", "ava"}
 
-func canonical(identityType string, v Value) string {
+func canonical(identityType string, v *Value) string {
 	out, ok := appendCanonical([]byte("kept"), canonicalRules(identityType), v)
 	if !bytes.HasPrefix(out, []byte("kept")) {
 		return "what stood before was changed"
@@ -159,14 +159,14 @@ func FuzzCanonical(f *testing.F) {
 			t.Skip()
 		}
 		for _, typ := range identityTypes {
-			first := canonical(typ, Value{Kind: String, Text: []byte(text)})
+			first := canonical(typ, &Value{Kind: String, Text: []byte(text)})
 			if first == misfit {
 				continue
 			}
 			if first == "" || !utf8.ValidString(first) {
 				t.Fatalf("%s %q: got %q", typ, text, first)
 			}
-			if again := canonical(typ, Value{Kind: String, Text: []byte(first)}); again != first {
+			if again := canonical(typ, &Value{Kind: String, Text: []byte(first)}); again != first {
 				t.Fatalf("%s %q: got %q, then %q", typ, text, first, again)
 			}
 		}
@@ -180,13 +180,13 @@ func TestHandlesFoldEveryLetter(t *testing.T) {
 			continue
 		}
 		for _, text := range []string{string(r), string(r) + "\u0345", "α\u0345" + string(r)} {
-			first := canonical("hdl", Value{Kind: String, Text: []byte(text)})
-			if again := canonical("hdl", Value{Kind: String, Text: []byte(first)}); first != misfit && again != first {
+			first := canonical("hdl", &Value{Kind: String, Text: []byte(text)})
+			if again := canonical("hdl", &Value{Kind: String, Text: []byte(first)}); first != misfit && again != first {
 				t.Errorf("%+q: got %+q, then %+q", text, first, again)
 			}
 		}
 		if other := unicode.SimpleFold(r); other != r {
-			a, b := canonical("hdl", Value{Kind: String, Text: []byte(string(r))}), canonical("hdl", Value{Kind: String, Text: []byte(string(other))})
+			a, b := canonical("hdl", &Value{Kind: String, Text: []byte(string(r))}), canonical("hdl", &Value{Kind: String, Text: []byte(string(other))})
 			if a != b {
 				t.Errorf("%+q and %+q: got %+q and %+q", r, other, a, b)
 			}
@@ -198,8 +198,8 @@ func TestHandlesFoldEveryLetter(t *testing.T) {
 func TestNumbersAreTheirDigits(t *testing.T) {
 	for _, typ := range identityTypes {
 		for _, digits := range []string{"1", "16505551234", "9007199254740993", "-5"} {
-			number := canonical(typ, Value{Kind: Number, Text: []byte(digits)})
-			text := canonical(typ, Value{Kind: String, Text: []byte(digits)})
+			number := canonical(typ, &Value{Kind: Number, Text: []byte(digits)})
+			text := canonical(typ, &Value{Kind: String, Text: []byte(digits)})
 			if number != text {
 				t.Errorf("%s %s: got %q as a number, %q as a string", typ, digits, number, text)
 			}
@@ -213,7 +213,7 @@ func TestCanonicalASCIIAllocatesNothing(t *testing.T) {
 		"acc": "1234567890123456789", "hdl": "@Alice.Wonder", "eml": "Alice.Wonder@Example.com", "phn": "+49 (0)30 123456", "ipa": "192.0.2.1",
 		"dev": "AEBE52E7-03EE-455A-B3C4-E57283966239", "nam": "Ada Lovelace", "url": "https://example.com/" + strings.Repeat("a", 100),
 	} {
-		rule, v := canonicalRules(typ), Value{Kind: String, Text: []byte(text)}
+		rule, v := canonicalRules(typ), &Value{Kind: String, Text: []byte(text)}
 		if n := testing.AllocsPerRun(100, func() {
 			if _, ok := appendCanonical(buf, rule, v); !ok {
 				t.Fatal(misfit)

@@ -17,7 +17,7 @@ type decimal struct {
 const farExponent = 1 << 29
 
 // of reads a number, or a string that holds nothing but one (RFC 8259, section 6).
-func (d *decimal) of(v Value) bool {
+func (d *decimal) of(v *Value) bool {
 	return (v.Kind == Number || v.Kind == String) && d.parse(v.Text)
 }
 

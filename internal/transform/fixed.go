@@ -16,7 +16,7 @@ type Literal struct {
 }
 
 // equals tells whether the value is the literal. Numbers are compared as they are written: 1.0 is not 1.
-func (l *Literal) equals(v Value) bool {
+func (l *Literal) equals(v *Value) bool {
 	if l.Kind != v.Kind {
 		return false
 	}
@@ -49,7 +49,7 @@ func (l *Literal) token() ([]byte, error) {
 // fixed appends the same token for every value.
 type fixed struct{ token []byte }
 
-func (t fixed) Append(dst []byte, _ Value, _ *Scope) ([]byte, Verdict) {
+func (t fixed) Append(dst []byte, _ *Value, _ *Scope) ([]byte, Verdict) {
 	return append(dst, t.token...), Done
 }
 
@@ -70,7 +70,7 @@ type presence struct{}
 // NewPresence tells that there is a value: true for every scalar but null, which is a misfit and leaves nothing.
 func NewPresence() Technique { return presence{} }
 
-func (presence) Append(dst []byte, v Value, _ *Scope) ([]byte, Verdict) {
+func (presence) Append(dst []byte, v *Value, _ *Scope) ([]byte, Verdict) {
 	if v.Kind == Null {
 		return dst, Misfit
 	}

@@ -57,7 +57,7 @@ func NewRoundGeo(km float64, form GeoForm) (Technique, error) {
 	return &roundGeo{form, step, places, unit}, nil
 }
 
-func (t *roundGeo) Append(dst []byte, v Value, _ *Scope) ([]byte, Verdict) {
+func (t *roundGeo) Append(dst []byte, v *Value, _ *Scope) ([]byte, Verdict) {
 	if t.form != OneCoordinate {
 		return t.appendPair(dst, v)
 	}
@@ -73,7 +73,7 @@ func (t *roundGeo) Append(dst []byte, v Value, _ *Scope) ([]byte, Verdict) {
 	return appendQuote(t.appendNearest(dst, d.negative, n), v.Kind), Done
 }
 
-func (t *roundGeo) appendPair(dst []byte, v Value) ([]byte, Verdict) {
+func (t *roundGeo) appendPair(dst []byte, v *Value) ([]byte, Verdict) {
 	first, second, ok := bytes.Cut(v.Text, []byte{','})
 	if !ok || v.Kind != String {
 		return dst, Misfit

@@ -11,7 +11,7 @@ type emailDomain struct{}
 // A domain that belongs to one person names that person: the technique does not know which do.
 func NewEmailDomain() Technique { return emailDomain{} }
 
-func (emailDomain) Append(dst []byte, v Value, _ *Scope) ([]byte, Verdict) {
+func (emailDomain) Append(dst []byte, v *Value, _ *Scope) ([]byte, Verdict) {
 	at := bytes.LastIndexByte(v.Text, '@')
 	if v.Kind != String || at < 0 || !localPart(v.Text[:at]) {
 		return dst, Misfit
@@ -41,7 +41,7 @@ type host struct{}
 // A host that belongs to one person (ann.example.blog) names that person: keep hosts only where that may be known.
 func NewHost() Technique { return host{} }
 
-func (host) Append(dst []byte, v Value, _ *Scope) ([]byte, Verdict) {
+func (host) Append(dst []byte, v *Value, _ *Scope) ([]byte, Verdict) {
 	scheme, rest, ok := bytes.Cut(v.Text, []byte("://"))
 	if v.Kind != String || !ok || !webScheme(scheme) {
 		return dst, Misfit

@@ -59,7 +59,7 @@ func (id *Identity) Type() string { return id.typ }
 func (id *Identity) OfSubject() bool { return id.ofSubject }
 
 // Canonical gives the one spelling of the identifier v. It is clear, and valid until the next call with s.
-func (id *Identity) Canonical(v Value, s *Scope) ([]byte, Verdict) {
+func (id *Identity) Canonical(v *Value, s *Scope) ([]byte, Verdict) {
 	verdict := id.read(v, s)
 	if verdict != Done {
 		return nil, verdict
@@ -68,7 +68,7 @@ func (id *Identity) Canonical(v Value, s *Scope) ([]byte, Verdict) {
 }
 
 // read sets s.clear to the label and the canonical form of v.
-func (id *Identity) read(v Value, s *Scope) Verdict {
+func (id *Identity) read(v *Value, s *Scope) Verdict {
 	var ok bool
 	s.clear, ok = appendCanonical(append(s.clear[:0], id.label...), id.rule, v)
 	switch {
@@ -81,25 +81,44 @@ func (id *Identity) read(v Value, s *Scope) Verdict {
 }
 
 // Secret sets out to the secret of the subject that v names. Things have none: Misfit.
-func (id *Identity) Secret(out *keyring.Secret, v Value, s *Scope) Verdict {
+func (id *Identity) Secret(out *keyring.Secret, v *Value, s *Scope) Verdict {
 	if !id.ofSubject {
 		return Misfit
 	}
-	if verdict := id.read(v, s); verdict != Done {
-		return verdict
+	m, verdict := id.subject(v, s)
+	if verdict == Done {
+		*out = m.secret
 	}
-	id.secrets.Derive(&s.secret, s.clear)
-	*out = s.secret
-	return Done
+	return verdict
+}
+
+// subject gives what the scope remembers of the subject that v names, its secret at least. It is valid until the next call.
+func (id *Identity) subject(v *Value, s *Scope) (*memory, Verdict) {
+	m := s.memories.of(v.Place)
+	if m.holds(id, v, s.record) {
+		return m, Done
+	}
+	m.forget()
+	if verdict := id.read(v, s); verdict != Done {
+		return m, verdict
+	}
+	id.secrets.Derive(&m.secret, s.clear)
+	m.keep(id, v, s.record)
+	return m, Done
 }
 
 // AppendPseudonym appends the pseudonym of v in the scope's domain, without quotes.
-func (id *Identity) AppendPseudonym(dst []byte, v Value, s *Scope) ([]byte, Verdict) {
+func (id *Identity) AppendPseudonym(dst []byte, v *Value, s *Scope) ([]byte, Verdict) {
 	if id.ofSubject {
-		if verdict := id.Secret(&s.secret, v, s); verdict != Done {
+		m, verdict := id.subject(v, s)
+		if verdict != Done {
 			return dst, verdict
 		}
-		return id.AppendPseudonymOf(dst, &s.secret, s), Done
+		if m.domain != s.Domain {
+			m.domain = s.Domain
+			s.Domain.TypePRF(id.typ).Sum(&m.digest, m.secret[:])
+		}
+		return appendPseudonym(dst, id.typ, s.Domain.EpochText(), &m.digest), Done
 	}
 	if verdict := id.read(v, s); verdict != Done {
 		return dst, verdict

@@ -74,7 +74,7 @@ func NewKeep(t Type) (Technique, error) {
 	return k, nil
 }
 
-func (k *keep) Append(dst []byte, v Value, _ *Scope) ([]byte, Verdict) {
+func (k *keep) Append(dst []byte, v *Value, _ *Scope) ([]byte, Verdict) {
 	if !k.agrees(v) && !k.excepted(v) {
 		return dst, Misfit
 	}
@@ -94,7 +94,7 @@ func (k *keep) Append(dst []byte, v Value, _ *Scope) ([]byte, Verdict) {
 	return append(dst, "null"...), Done
 }
 
-func (k *keep) agrees(v Value) bool {
+func (k *keep) agrees(v *Value) bool {
 	if v.Kind == Null {
 		return k.nullable
 	}
@@ -118,7 +118,7 @@ func (k *keep) short(text []byte) bool {
 	return k.max == 0 || len(text) <= k.max || len(text) <= utf8.UTFMax*k.max && utf8.RuneCount(text) <= k.max
 }
 
-func (k *keep) excepted(v Value) bool {
+func (k *keep) excepted(v *Value) bool {
 	for i := range k.or {
 		if k.or[i].equals(v) {
 			return true

@@ -76,7 +76,7 @@ func TestKeepString(t *testing.T) {
 // Values that stand in no payload, such as headers, have no token.
 func TestKeepWithoutToken(t *testing.T) {
 	tech := must(t)(NewKeep(Type{Kind: TypeString, Max: 20}))
-	got, verdict := tech.Append(nil, Value{Kind: String, Text: []byte(`say "hi"`)}, nil)
+	got, verdict := tech.Append(nil, &Value{Kind: String, Text: []byte(`say "hi"`)}, nil)
 	if want := `"say \"hi\""`; verdict != Done || string(got) != want {
 		t.Errorf("got %s, want %s", got, want)
 	}

@@ -32,7 +32,7 @@ func NewMask(keep int, at End) (Technique, error) {
 	return mask{keep, at}, nil
 }
 
-func (t mask) Append(dst []byte, v Value, _ *Scope) ([]byte, Verdict) {
+func (t mask) Append(dst []byte, v *Value, _ *Scope) ([]byte, Verdict) {
 	if v.Kind != String && v.Kind != Number {
 		return dst, Misfit
 	}

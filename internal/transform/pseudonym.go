@@ -13,7 +13,7 @@ type pseudonym struct{ id *Identity }
 // NewPseudonym replaces an identifier by its pseudonym in the recipient's domain.
 func NewPseudonym(id *Identity) Technique { return pseudonym{id} }
 
-func (p pseudonym) Append(dst []byte, v Value, s *Scope) ([]byte, Verdict) {
+func (p pseudonym) Append(dst []byte, v *Value, s *Scope) ([]byte, Verdict) {
 	start := len(dst)
 	dst, verdict := p.id.AppendPseudonym(append(dst, '"'), v, s)
 	if verdict != Done {

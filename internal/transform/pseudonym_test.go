@@ -62,7 +62,7 @@ func (f *fixture) own(t testing.TB, account string) {
 	t.Helper()
 	id := f.identity(t, "acc", true)
 	f.scope.Owner = Owner{Known: true, Identity: id}
-	if v := id.Secret(&f.scope.Owner.Secret, Value{Kind: String, Text: []byte(account)}, f.scope); v != Done {
+	if v := id.Secret(&f.scope.Owner.Secret, &Value{Kind: String, Text: []byte(account)}, f.scope); v != Done {
 		t.Fatalf("verdict %d", v)
 	}
 }

@@ -23,7 +23,7 @@ func NewRoundNumber(places int) (Technique, error) {
 	return roundNumber{places}, nil
 }
 
-func (t roundNumber) Append(dst []byte, v Value, _ *Scope) ([]byte, Verdict) {
+func (t roundNumber) Append(dst []byte, v *Value, _ *Scope) ([]byte, Verdict) {
 	var d decimal
 	if !d.of(v) || d.point+t.places > len(d.whole)+len(d.fraction)+maxZeros {
 		return dst, Misfit

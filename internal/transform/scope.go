@@ -16,11 +16,16 @@ type workspace struct {
 	clear  []byte // canonical forms and plaintexts
 	wire   []byte // sealed bytes before they become text
 	ad     []byte // associated data
-	secret keyring.Secret
 	digest [16]byte
 	nonces nonces
 	keys   *keyCache
+
+	record   uint64 // counts records; see NewRecord
+	memories memories
 }
+
+// NewRecord begins another record: what was remembered by Value.Place is void.
+func (s *Scope) NewRecord() { s.record++ }
 
 // ScopeOptions size what a worker keeps. The zero value is good.
 type ScopeOptions struct {
@@ -52,73 +57,12 @@ func (n *nonces) next() *[keyring.NonceSize]byte {
 	return (*[keyring.NonceSize]byte)(n.bytes[n.left*keyring.NonceSize:])
 }
 
-const defaultKeys = 4096
-
-// keyCache keeps the sealing keys of the subjects that were seen last (clock: an entry that was used since the hand
-// last passed gets another round).
-type keyCache struct {
-	limit   int
-	index   map[subjectInDomain]int
-	entries []cachedKey
-	hand    int
-}
-
-type subjectInDomain struct {
-	domain   *keyring.Domain
-	identity *Identity
-	secret   keyring.Secret
-}
-
-// cachedKey is a subject's sealing key with the pseudonym that its seals are bound to.
-type cachedKey struct {
-	subject   subjectInDomain
-	key       *keyring.FieldKey
-	pseudonym string
-	used      bool
-}
-
-func newKeyCache(limit int) *keyCache {
-	if limit <= 0 {
-		limit = defaultKeys
-	}
-	return &keyCache{limit: limit, index: make(map[subjectInDomain]int)}
-}
-
-func (c *keyCache) find(subject *subjectInDomain) *cachedKey {
-	i, ok := c.index[*subject]
-	if !ok {
-		return nil
-	}
-	e := &c.entries[i]
-	e.used = true
-	return e
-}
-
-func (c *keyCache) add(e cachedKey) *cachedKey {
-	if len(c.entries) < c.limit {
-		c.entries = append(c.entries, e)
-		c.index[e.subject] = len(c.entries) - 1
-		return &c.entries[len(c.entries)-1]
-	}
-	for c.entries[c.hand].used {
-		c.entries[c.hand].used = false
-		c.hand = (c.hand + 1) % len(c.entries)
-	}
-	slot := &c.entries[c.hand]
-	delete(c.index, slot.subject)
-	*slot = e
-	c.index[e.subject] = c.hand
-	c.hand = (c.hand + 1) % len(c.entries)
-	return slot
-}
-
 // sealingKey gives the key of the scope's owner in its domain, derived at the first sight of both.
 func (s *Scope) sealingKey() (*cachedKey, error) {
 	if s.keys == nil {
 		s.keys = newKeyCache(0)
 	}
-	subject := subjectInDomain{s.Domain, s.Owner.Identity, s.Owner.Secret}
-	if e := s.keys.find(&subject); e != nil {
+	if e := s.keys.find(s.Domain, &s.Owner); e != nil {
 		return e, nil
 	}
 	s.ad = appendFieldSalt(s.ad[:0], &s.Owner)
@@ -126,8 +70,12 @@ func (s *Scope) sealingKey() (*cachedKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	pseudonym := s.Owner.Identity.AppendPseudonymOf(nil, &s.Owner.Secret, s)
-	return s.keys.add(cachedKey{subject: subject, key: key, pseudonym: string(pseudonym)}), nil
+	e := s.keys.add(s.Domain, &s.Owner)
+	e.key = key
+	e.head = appendSealHead(e.head[:0], s.Domain)
+	s.wire = s.Owner.Identity.AppendPseudonymOf(s.wire[:0], &s.Owner.Secret, s)
+	e.tail = keyring.AppendLabelPart(e.tail[:0], string(s.wire))
+	return e, nil
 }
 
 // appendFieldSalt appends what stands for a subject in the derivation of its sealing key.

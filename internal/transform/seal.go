@@ -31,7 +31,7 @@ func NewSeal(class, path string) Technique {
 	return seal{place: keyring.AppendLabelPart(keyring.AppendLabelPart(nil, class), path)}
 }
 
-func (t seal) Append(dst []byte, v Value, s *Scope) ([]byte, Verdict) {
+func (t seal) Append(dst []byte, v *Value, s *Scope) ([]byte, Verdict) {
 	if !s.Owner.Known || !s.Owner.Identity.ofSubject {
 		return dst, Misfit
 	}
@@ -40,7 +40,7 @@ func (t seal) Append(dst []byte, v Value, s *Scope) ([]byte, Verdict) {
 		return dst, Misfit // not reachable: HKDF and AES take every subject; nothing leaves if they do not
 	}
 	s.clear = appendPlaintext(s.clear[:0], v)
-	s.ad = appendSealLabel(s.ad[:0], s.Domain, t.place, k.pseudonym)
+	s.ad = append(append(append(s.ad[:0], k.head...), t.place...), k.tail...)
 	s.wire = k.key.Seal(s.wire[:0], s.nonces.next(), s.clear, s.ad)
 	return appendSealed(dst, s.wire), Done
 }
@@ -55,7 +55,7 @@ func NewDeterministicSeal(class string) Technique {
 	return deterministicSeal{keyring.AppendLabelPart(nil, class)}
 }
 
-func (t deterministicSeal) Append(dst []byte, v Value, s *Scope) ([]byte, Verdict) {
+func (t deterministicSeal) Append(dst []byte, v *Value, s *Scope) ([]byte, Verdict) {
 	s.clear = appendPlaintext(s.clear[:0], v)
 	s.ad = appendDeterministicLabel(s.ad[:0], s.Domain, t.class)
 	s.wire = s.Domain.SealDeterministic(s.wire[:0], s.clear, s.ad)
@@ -63,9 +63,12 @@ func (t deterministicSeal) Append(dst []byte, v Value, s *Scope) ([]byte, Verdic
 }
 
 func appendSealLabel(dst []byte, d *keyring.Domain, place []byte, pseudonym string) []byte {
-	dst = keyring.AppendLabel(dst, "seal", d.Recipient(), d.EpochText())
-	dst = append(dst, place...)
-	return keyring.AppendLabelPart(dst, pseudonym)
+	return keyring.AppendLabelPart(append(appendSealHead(dst, d), place...), pseudonym)
+}
+
+// appendSealHead appends what stands before the place.
+func appendSealHead(dst []byte, d *keyring.Domain) []byte {
+	return keyring.AppendLabel(dst, "seal", d.Recipient(), d.EpochText())
 }
 
 func appendDeterministicLabel(dst []byte, d *keyring.Domain, class []byte) []byte {
@@ -75,11 +78,11 @@ func appendDeterministicLabel(dst []byte, d *keyring.Domain, class []byte) []byt
 
 func appendSealed(dst, wire []byte) []byte {
 	dst = append(dst, '"')
-	dst = sealedText.AppendEncode(dst, wire)
+	dst = appendBase64(dst, wire)
 	return append(dst, '"')
 }
 
-func appendPlaintext(dst []byte, v Value) []byte {
+func appendPlaintext(dst []byte, v *Value) []byte {
 	start := len(dst)
 	dst = append(dst, kindBytes[v.Kind])
 	text := v.Text

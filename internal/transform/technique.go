@@ -22,6 +22,9 @@ type Value struct {
 	Kind Kind
 	Text []byte // strings: decoded, valid UTF-8; others: the token
 	Raw  []byte // the token as it stands in the payload, quotes and escapes included
+	// Place tells the values of one record apart, so that a secret that is needed again is not derived again.
+	// 0: it is not remembered.
+	Place int32
 }
 
 // Verdict says what became of a leaf.
@@ -38,7 +41,7 @@ const (
 type Technique interface {
 	// Append appends exactly one JSON value for v to dst, without allocating when dst has room.
 	// With any verdict but Done it returns dst as it was.
-	Append(dst []byte, v Value, s *Scope) ([]byte, Verdict)
+	Append(dst []byte, v *Value, s *Scope) ([]byte, Verdict)
 }
 
 // Scope is what one worker lends its techniques for one record and recipient. Not safe for concurrent use.

@@ -70,7 +70,7 @@ func NewTime(o TimeOptions) (Technique, error) {
 	return &coarseTime{o}, nil
 }
 
-func (t *coarseTime) Append(dst []byte, v Value, _ *Scope) ([]byte, Verdict) {
+func (t *coarseTime) Append(dst []byte, v *Value, _ *Scope) ([]byte, Verdict) {
 	if v.Kind == String {
 		if seconds, ok := parseTime(v.Text, t.Format, t.Zone); ok {
 			if seconds = t.floor(seconds); seconds < firstSecond {

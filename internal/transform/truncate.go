@@ -31,7 +31,7 @@ func NewTruncateLonger(max int) (Technique, error) {
 	return truncateText{max: max, longer: true}, nil
 }
 
-func (t truncateText) Append(dst []byte, v Value, _ *Scope) ([]byte, Verdict) {
+func (t truncateText) Append(dst []byte, v *Value, _ *Scope) ([]byte, Verdict) {
 	if v.Kind != String {
 		return dst, Misfit
 	}
@@ -54,7 +54,7 @@ func NewTruncateIP(bits4, bits6 int) (Technique, error) {
 	return truncateIP{bits4, bits6}, nil
 }
 
-func (t truncateIP) Append(dst []byte, v Value, _ *Scope) ([]byte, Verdict) {
+func (t truncateIP) Append(dst []byte, v *Value, _ *Scope) ([]byte, Verdict) {
 	if v.Kind != String {
 		return dst, Misfit
 	}

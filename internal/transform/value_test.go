@@ -13,7 +13,7 @@ import (
 )
 
 // scalar makes the Value that a scan makes of one JSON scalar.
-func scalar(t testing.TB, raw string) Value {
+func scalar(t testing.TB, raw string) *Value {
 	t.Helper()
 	v, ok := tryScalar(raw)
 	if !ok {
@@ -22,14 +22,14 @@ func scalar(t testing.TB, raw string) Value {
 	return v
 }
 
-func tryScalar(raw string) (Value, bool) {
+func tryScalar(raw string) (*Value, bool) {
 	if !json.Valid([]byte(raw)) || raw != strings.TrimSpace(raw) {
-		return Value{}, false
+		return nil, false
 	}
-	v := Value{Text: []byte(raw), Raw: []byte(raw)}
+	v := &Value{Text: []byte(raw), Raw: []byte(raw)}
 	switch raw[0] {
 	case '{', '[':
-		return Value{}, false
+		return nil, false
 	case '"':
 		v.Kind, v.Text = String, AppendUnescaped(nil, v.Raw[1:len(v.Raw)-1])
 	case 't':

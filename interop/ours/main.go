@@ -131,8 +131,8 @@ func export(dir, out string) error {
 	return os.WriteFile(out, data, 0o600)
 }
 
-func value(kind, text string) transform.Value {
-	v := transform.Value{Kind: transform.String, Text: []byte(text)}
+func value(kind, text string) *transform.Value {
+	v := &transform.Value{Kind: transform.String, Text: []byte(text)}
 	if kind == "n" {
 		v.Kind = transform.Number
 	}
@@ -167,7 +167,7 @@ func (w *worker) fill(p *pseudonym) error {
 }
 
 // append gives what a technique makes of a value, without quotes.
-func (w *worker) append(t transform.Technique, v transform.Value) (string, error) {
+func (w *worker) append(t transform.Technique, v *transform.Value) (string, error) {
 	out, verdict := t.Append(nil, v, w.scope)
 	if verdict != transform.Done {
 		return "", errors.New("a value is a misfit")
