@@ -114,6 +114,8 @@ const (
 // op is what is done at one place for one recipient.
 type op struct {
 	technique transform.Technique // for a scalar; nil: dropped
+	member    []byte              // `,"name":`
+	short     [shortMember]byte   // its beginning
 	verb      opVerb              // for a scalar or a counted container
 	descends  bool                // something below is written
 	nulls     bool                // the technique has an answer for null

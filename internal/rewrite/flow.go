@@ -75,7 +75,7 @@ func (c *compiler) put(s *selection, n *node, o op, l *policy.Leaf, e *policy.Ev
 			return
 		}
 		o.descends = s.ops[at].descends
-		s.ops[at] = o
+		s.set(n, o)
 	} else {
 		o.descends = at != 0
 		s.set(n, o)
@@ -97,6 +97,10 @@ const undecided = -1
 func (o *op) decided() bool { return o.leaf != undecided }
 
 func (s *selection) set(n *node, o op) {
+	if n.member != nil {
+		o.member = append([]byte{','}, n.member...)
+		copy(o.short[:], o.member)
+	}
 	if s.table[n.id] == 0 {
 		s.table[n.id] = uint16(len(s.ops))
 		s.ops = append(s.ops, o)

@@ -241,16 +241,25 @@ func (w *Worker) Trim() {
 // value gives a scalar as techniques take it, valid until the next value.
 func (w *Worker) value(e *entry) *transform.Value {
 	v := &w.current
-	v.Kind, v.Raw, v.Place = transform.Kind(e.kind), e.raw(w.payload), 0
-	v.Text = v.Raw
+	raw := e.raw(w.payload)
+	v.Kind, v.Raw, v.Text, v.Place = transform.Kind(e.kind), raw, raw, 0
 	if e.kind == kind(transform.String) {
-		v.Text = v.Raw[1 : len(v.Raw)-1]
-		if e.escaped {
+		if v.Text = raw[1 : len(raw)-1]; e.escaped {
 			w.decoded = transform.AppendUnescaped(w.decoded[:0], v.Text)
 			v.Text = w.decoded
 		}
 	}
 	return v
+}
+
+// unquoted gives the decoded text of a string, valid until the next one.
+func (w *Worker) unquoted(e *entry) []byte {
+	text := w.payload[e.start+1 : e.end-1]
+	if e.escaped {
+		w.decoded = transform.AppendUnescaped(w.decoded[:0], text)
+		return w.decoded
+	}
+	return text
 }
 
 // remembered gives an identifier that is needed more than once in the record.
@@ -262,17 +271,11 @@ func (w *Worker) remembered(at int32) *transform.Value {
 
 // text gives the decoded text of a scalar, valid until the next text.
 func (w *Worker) text(e *entry) []byte {
-	if e.container() {
+	switch {
+	case e.container():
 		return nil
+	case e.kind == kind(transform.String):
+		return w.unquoted(e)
 	}
-	raw := e.raw(w.payload)
-	if e.kind != kind(transform.String) {
-		return raw
-	}
-	raw = raw[1 : len(raw)-1]
-	if !e.escaped {
-		return raw
-	}
-	w.decoded = transform.AppendUnescaped(w.decoded[:0], raw)
-	return w.decoded
+	return e.raw(w.payload)
 }
