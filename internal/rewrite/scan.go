@@ -14,8 +14,8 @@ import (
 type scanner struct {
 	payload  []byte
 	tape     []entry
-	learned  map[*trie][]guess
-	guesses  []guess  // those of the trie, by node
+	learned  map[*trie][]order
+	orders   []order  // those of the trie, by node
 	slots    []int32  // tape index of the first occurrence of each probed node
 	seen     []uint64 // stack of bit sets: the named keys met in the open objects that have more than 64
 	key      []byte   // an unescaped key
@@ -36,12 +36,6 @@ func (s *scanner) fail(r event.Reason, at int) int {
 		s.reason, s.at = r, at
 	}
 	return failed
-}
-
-// guess tells which named key came next in the event before: producers write theirs in one order.
-type guess struct {
-	first *node // the first named key of an object here
-	after *node // the named key that follows this one
 }
 
 // run fills the tape. Its first entry is the root object.
@@ -76,17 +70,6 @@ func (s *scanner) run(payload []byte, t *trie) bool {
 		}
 	}
 	return s.reason == event.None
-}
-
-// learn turns to another trie.
-func (s *scanner) learn(t *trie) {
-	if s.learned == nil {
-		s.learned = map[*trie][]guess{}
-	}
-	if s.learned[t] == nil {
-		s.learned[t] = make([]guess, len(t.nodes))
-	}
-	s.trie, s.guesses = t, s.learned[t]
 }
 
 func (s *scanner) space(i int) int {
@@ -312,25 +295,27 @@ func (s *scanner) members(i int, n *node, at int32, depth int) int {
 		}
 	}
 	p := s.payload
-	next := &s.guesses[n.id].first
+	next := &s.orders[n.id].first
 	i, more := s.open(i, '}')
 	for more {
 		first := i
-		k := *next
-		if k != nil && k.leads(p, i) { // no look at the name, and none in the table (BenchmarkRead: a tenth)
-			if i += len(k.member); uint(i) < uint(len(p)) && p[i] <= ' ' {
+		g := *next
+		if g != nil && g.right(p, i) { // BenchmarkRead: a third
+			if i += g.size; uint(i) < uint(len(p)) && p[i] <= ' ' {
 				i = s.space(i)
 			}
-		} else if k, i = s.name(n, i); i < 0 {
+		} else if g, i = s.name(n, i); i < 0 {
 			return failed
+		} else if g != nil {
+			*next = g
 		}
-		if k == nil {
+		if g != nil {
+			next = &g.after
+		}
+		if g == nil || g.node == nil {
 			i = s.skip(i, depth)
 		} else {
-			if *next != k {
-				*next = k
-			}
-			next = &s.guesses[k.id].after
+			k := g.node
 			word, bit := &few, uint64(1)<<(k.rank&63)
 			if len(n.keys) > 64 {
 				word = &s.seen[base+int(k.rank>>6)]
@@ -352,8 +337,9 @@ func (s *scanner) members(i int, n *node, at int32, depth int) int {
 	return i
 }
 
-// name reads a key of the object at n, and steps over the colon to its value. The node is nil where nobody named it.
-func (s *scanner) name(n *node, i int) (*node, int) {
+// name reads a key of the object at n, and steps over the colon to its value. It gives what to guess the next time; nil where
+// nobody named the key and enough is learned.
+func (s *scanner) name(n *node, i int) (*guess, int) {
 	p := s.payload
 	if uint(i) >= uint(len(p)) || p[i] != '"' {
 		return nil, s.fail(event.Malformed, i)
@@ -364,17 +350,26 @@ func (s *scanner) name(n *node, i int) (*node, int) {
 		return nil, failed
 	}
 	name := p[first:end]
-	i = s.colon(end + 1)
-	switch {
-	case i < 0:
+	if i = s.colon(end + 1); i < 0 {
 		return nil, failed
+	}
+	var k *node
+	switch {
 	case escaped:
 		s.key = transform.AppendUnescaped(s.key[:0], name)
-		return n.find(s.key, prefix(s.key)), i
+		k = n.find(s.key, prefix(s.key))
 	case first+8 <= len(p):
-		return n.find(name, prefix8(p[first:], len(name))), i
+		k = n.find(name, prefix8(p[first:], len(name)))
+	default:
+		k = n.find(name, prefix(name))
 	}
-	return n.find(name, prefix(name)), i
+	switch {
+	case k != nil:
+		return s.orders[k.id].self, i
+	case escaped:
+		return nil, i
+	}
+	return s.stranger(n, name), i
 }
 
 // each reads an array whose elements, or some of them, are named.

@@ -37,11 +37,9 @@ type node struct {
 	repeats  bool    // several can stand here: the path has [*]
 
 	name   string
-	word   uint64    // first eight bytes of the name, little-endian, zero-padded
-	rank   int32     // among the members of the enclosing object
-	member []byte    // `"name":`
-	lead   [2]uint64 // its first sixteen bytes, little-endian, zero-padded
-	masks  [2]uint64 // which of them there are
+	word   uint64 // first eight bytes of the name, little-endian, zero-padded
+	rank   int32  // among the members of the enclosing object
+	member []byte // `"name":`
 }
 
 // descends tells whether an object here has named members.
@@ -103,10 +101,6 @@ func (t *trie) grow(path event.Path, up int32, below []suffix) *node {
 		k := t.grow(extend(path, event.Segment{Name: name}), n.id, members[name])
 		k.name, k.rank, k.word = name, int32(rank), prefix([]byte(name))
 		k.member = append(transform.AppendString(nil, []byte(name)), ':')
-		for j, c := range k.member[:min(len(k.member), 16)] {
-			k.lead[j/8] |= uint64(c) << (j % 8 * 8)
-			k.masks[j/8] |= 0xff << (j % 8 * 8)
-		}
 		n.keys = append(n.keys, k)
 	}
 	n.hash()
@@ -156,18 +150,6 @@ func (n *node) find(name []byte, word uint64) *node {
 		}
 		at = (at + 1) & n.mask
 	}
-}
-
-// leads tells whether the member's name and colon stand at i, in the spelling that nearly all producers use.
-func (n *node) leads(p []byte, i int) bool {
-	if uint(i)+16 > uint(len(p)) {
-		return false
-	}
-	first, second := binary.LittleEndian.Uint64(p[i:]), binary.LittleEndian.Uint64(p[i+8:])
-	if (first^n.lead[0])&n.masks[0]|(second^n.lead[1])&n.masks[1] != 0 {
-		return false
-	}
-	return len(n.member) <= 16 || len(p)-i >= len(n.member) && string(p[i+16:i+len(n.member)]) == string(n.member[16:])
 }
 
 // spread mixes by Fibonacci hashing; the high bits are the good ones.

@@ -135,41 +135,58 @@ func canonicalHandle(dst, text []byte) ([]byte, bool) {
 // canonicalToken is for identifiers that programs make: devices, cookies, hashes.
 func canonicalToken(dst, text []byte) ([]byte, bool) {
 	text = bytes.TrimSpace(text)
-	if isUUID(text) || isLongHex(text) {
-		return appendLower(dst, text), true
+	start := len(dst)
+	if dst, ok := appendUUID(dst, text); ok {
+		return dst, true
 	}
-	return canonicalText(dst, text)
-}
-
-// isLongHex tells whether text is a hexadecimal number of 64 bits or more: too long to be hexadecimal by chance.
-func isLongHex(text []byte) bool {
-	if len(text) < 16 {
-		return false
-	}
-	for _, c := range text {
-		if !isHex(c) {
-			return false
+	if len(text) >= longHex {
+		if dst, ok := appendLowerHex(dst, text); ok {
+			return dst, true
 		}
 	}
-	return true
+	return canonicalText(dst[:start], text)
 }
 
-// isUUID tells whether text has the shape 8-4-4-4-12.
-func isUUID(text []byte) bool {
-	if len(text) != 36 {
-		return false
+// longHex is how many digits a hexadecimal number must have to be one not by chance: 64 bits.
+const longHex = 16
+
+// appendUUID appends a UUID, 8-4-4-4-12 digits, in lower case.
+func appendUUID(dst, text []byte) ([]byte, bool) {
+	if len(text) != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-' {
+		return dst, false
 	}
-	for i, c := range text {
-		if dash := i == 8 || i == 13 || i == 18 || i == 23; dash != (c == '-') || !dash && !isHex(c) {
-			return false
+	ok := true
+	for i, digits := range [...]int{8, 4, 4, 4, 12} {
+		if i > 0 {
+			dst, text = append(dst, '-'), text[1:]
 		}
+		var hex bool
+		dst, hex = appendLowerHex(dst, text[:digits])
+		ok, text = ok && hex, text[digits:]
 	}
-	return true
+	return dst, ok
 }
 
-func isHex(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
+// appendLowerHex appends hexadecimal digits in lower case, or reports that there is something else.
+func appendLowerHex(dst, text []byte) ([]byte, bool) {
+	start, foreign := len(dst), byte(0)
+	dst = append(dst, text...)
+	appended := dst[start:]
+	for i, c := range appended {
+		c = lowerHex[c]
+		appended[i] = c
+		foreign |= (c - 1) >> 7
+	}
+	return dst, foreign == 0
 }
+
+// lowerHex gives each hexadecimal digit in lower case, and 0 for everything else.
+var lowerHex = func() (t [256]byte) {
+	for i := range 16 {
+		t[hexDigits[i]], t["0123456789ABCDEF"[i]] = hexDigits[i], hexDigits[i]
+	}
+	return t
+}()
 
 func isASCII(text []byte) bool {
 	for _, c := range text {

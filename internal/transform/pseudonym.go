@@ -40,22 +40,30 @@ func appendPseudonym(dst []byte, identityType, epoch string, digest *[16]byte) [
 	return appendDigest(dst, digest)
 }
 
-// appendDigest writes 5 bytes as 8 characters, three times, and the last byte as two.
+// appendDigest writes ten bits as two characters, looked up in a table (BenchmarkPseudonym). A digest is about to be
+// published: how long the look-up takes tells nothing else.
 func appendDigest(dst []byte, d *[16]byte) []byte {
-	dst = binary.BigEndian.AppendUint64(dst, base32Text(binary.BigEndian.Uint64(d[0:])>>24))
-	dst = binary.BigEndian.AppendUint64(dst, base32Text(binary.BigEndian.Uint64(d[5:])>>24))
-	dst = binary.BigEndian.AppendUint64(dst, base32Text(binary.BigEndian.Uint64(d[8:])&(1<<48-1)>>8))
-	return append(dst, base32Digits[d[15]>>3], base32Digits[d[15]<<2&31])
+	a, b := binary.BigEndian.Uint64(d[:8]), binary.BigEndian.Uint64(d[8:])
+	var text [digestLength]byte
+	binary.LittleEndian.PutUint64(text[0:], base32Text(a>>24))
+	binary.LittleEndian.PutUint64(text[8:], base32Text(a<<16|b>>48))
+	binary.LittleEndian.PutUint64(text[16:], base32Text(b>>8))
+	binary.LittleEndian.PutUint16(text[24:], base32Pairs[b<<2&0x3ff])
+	return append(dst, text[:]...)
 }
 
-// base32Text spreads 40 bits over 8 bytes, the first 5 in the highest, and makes each the character that stands for it.
-func base32Text(v uint64) uint64 {
-	v = v&0xfffff00000<<12 | v&0xfffff
-	v = v&0x000ffc00000ffc00<<6 | v&0x000003ff000003ff
-	v = v&0x03e003e003e003e0<<3 | v&0x001f001f001f001f
-	letters := (v + 0x7676767676767676) >> 7 & 0x0101010101010101 // 1 where the value is 10 or more
-	return v + 0x3030303030303030 + letters*('a'-'0'-10)
+// base32Text gives the characters of the lowest 40 bits, the first in the lowest byte.
+func base32Text(bits uint64) uint64 {
+	return uint64(base32Pairs[bits>>30&0x3ff]) | uint64(base32Pairs[bits>>20&0x3ff])<<16 | uint64(base32Pairs[bits>>10&0x3ff])<<32 | uint64(base32Pairs[bits&0x3ff])<<48
 }
+
+// base32Pairs holds the two characters of every ten bits.
+var base32Pairs = func() (pairs [1 << 10]uint16) {
+	for i := range pairs {
+		pairs[i] = uint16(base32Digits[i>>5]) | uint16(base32Digits[i&31])<<8
+	}
+	return pairs
+}()
 
 // Pseudonym is a pseudonym taken apart.
 type Pseudonym struct {
