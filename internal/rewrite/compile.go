@@ -62,7 +62,8 @@ type kindOf struct {
 	signal   bool
 	same     []pair
 	facets   []facet
-	id       *place // the event's own id: the object-id nearest to the root
+	id       *place                // the event's own id: the object-id nearest to the root
+	people   []*transform.Identity // by node: whom an identifier there names, if anybody asks
 }
 
 // place is where an identifier stands and whose it is.
@@ -119,6 +120,7 @@ type op struct {
 	verb      opVerb              // for a scalar or a counted container
 	descends  bool                // something below is written
 	nulls     bool                // the technique has an answer for null
+	person    *transform.Identity // whom a pseudonym names; nil: the technique makes none
 	owned     bool                // the technique needs the leaf's owner
 	owner     owner
 	except    []literal
@@ -189,7 +191,7 @@ func (c *compiler) compile(index int, out *source) error {
 		if f.Source != index {
 			continue
 		}
-		compiled, err := c.flow(i, f)
+		compiled, err := c.flow(i, f, out.events)
 		if err != nil {
 			return fmt.Errorf("recipient %s: %w", c.plan.Recipients[f.Recipient].Name, err)
 		}
@@ -245,7 +247,7 @@ func (c *compiler) mark(p event.Path) (nodes, slots []int32) {
 }
 
 func (c *compiler) kind(e *policy.Event) (kindOf, error) {
-	k := kindOf{none: e.NoSubject, signal: e.Signal != "", when: c.conditions(e.When)}
+	k := kindOf{none: e.NoSubject, signal: e.Signal != "", when: c.conditions(e.When), people: make([]*transform.Identity, len(c.trie.nodes))}
 	for _, f := range e.Facets {
 		compiled := facet{name: f.Name, otherwise: f.Else}
 		for _, w := range f.Words {
@@ -264,6 +266,7 @@ func (c *compiler) kind(e *policy.Event) (kindOf, error) {
 		}
 		nodes, slots := c.mark(path)
 		k.subjects = append(k.subjects, place{nodes, slots, id})
+		k.name(nodes, id)
 	}
 	for i := range e.Leaves {
 		l := &e.Leaves[i]
@@ -285,6 +288,15 @@ func (c *compiler) kind(e *policy.Event) (kindOf, error) {
 		}
 	}
 	return k, nil
+}
+
+// name notes who is named at the places, unless somebody else is already.
+func (k *kindOf) name(nodes []int32, id *transform.Identity) {
+	for _, n := range nodes {
+		if id.OfSubject() && k.people[n] == nil {
+			k.people[n] = id
+		}
+	}
 }
 
 // pairs notes the other spelling of an identifier that must agree with the leaf.

@@ -96,9 +96,6 @@ func (w *Worker) leaf(dst []byte, at int32, o *op) ([]byte, bool) {
 		w.own(at, &o.owner)
 	}
 	v := w.value(e)
-	if w.shared || at == w.subject {
-		v.Place = at + 1
-	}
 	for i := range o.except {
 		if o.except[i].kind == e.kind && o.except[i].text == string(v.Text) {
 			return append(dst, v.Raw...), true
@@ -119,18 +116,14 @@ func (w *Worker) leaf(dst []byte, at int32, o *op) ([]byte, bool) {
 // own tells the techniques whose the leaf is.
 func (w *Worker) own(at int32, o *owner) {
 	to := &w.scope.Owner
-	if o.climb == 0 {
-		to.Known = w.subject >= 0 && w.who.OfSubject()
-		to.Identity, to.Secret = w.who, w.secret
-		return
+	id, identity := w.subject, w.who
+	if o.climb > 0 {
+		id, identity = w.inside(w.enclosing(at, o.climb), o.node), o.identity
 	}
 	to.Known = false
-	id := w.inside(w.enclosing(at, o.climb), o.node)
-	if id < 0 || !w.tape[id].identifier() {
-		return
+	if id >= 0 && w.tape[id].identifier() && identity.OfSubject() {
+		w.scope.People.Own(to, w.person(id, identity))
 	}
-	to.Identity = o.identity
-	to.Known = o.identity.Secret(&to.Secret, w.remembered(id), &w.scope) == transform.Done
 }
 
 // measure writes how many elements an array has, or that something is there.

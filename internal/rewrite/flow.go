@@ -9,13 +9,14 @@ import (
 	"github.com/nymstream/nymstream/internal/policy"
 )
 
-func (c *compiler) flow(index int, f *policy.Flow) (flow, error) {
+func (c *compiler) flow(index int, f *policy.Flow, kinds []kindOf) (flow, error) {
 	out := flow{index: index, recipient: f.Recipient}
 	for i := range f.Events {
 		s, err := c.selection(&c.source.Events[i], &f.Events[i])
 		if err != nil {
 			return out, fmt.Errorf("event %s: %w", c.source.Events[i].Name, err)
 		}
+		c.people(&kinds[i], &s)
 		out.events = append(out.events, s)
 	}
 	for i := range f.Headers {
@@ -92,6 +93,19 @@ func (c *compiler) put(s *selection, n *node, o op, l *policy.Leaf, e *policy.Ev
 	}
 }
 
+// people notes whom the recipient's pseudonyms and seals ask for.
+func (c *compiler) people(k *kindOf, s *selection) {
+	for _, n := range c.trie.nodes {
+		o := &s.ops[s.table[n.id]]
+		if o.person != nil {
+			k.name([]int32{n.id}, o.person)
+		}
+		if o.owner.climb > 0 {
+			k.name([]int32{o.owner.node}, o.owner.identity)
+		}
+	}
+}
+
 const undecided = -1
 
 func (o *op) decided() bool { return o.leaf != undecided }
@@ -141,6 +155,11 @@ func (c *compiler) op(e *policy.Event, leaf int, d *policy.Decision) (op, error)
 		return o, err
 	}
 	o.verb, o.technique, o.except = write, t, literals(l.Except)
+	if d.Technique.Name == policy.Pseudonym {
+		if o.person, err = c.identity(l.Class); err != nil {
+			return o, err
+		}
+	}
 	o.nulls = d.Technique.Name == policy.Replace || d.Technique.Name == policy.Blank || d.Technique.Type != nil && d.Technique.Type.Nullable
 	if d.Technique.Name == policy.Seal && !d.Technique.Deterministic {
 		o.owned = true

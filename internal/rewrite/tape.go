@@ -24,6 +24,7 @@ type entry struct {
 	end     int32 // containers: tape index behind their last entry; scalars: payload offset behind the token
 	start   int32 // payload offset of the token
 	count   int32 // arrays: number of elements, named or not
+	subject int32 // scalars: number of the person named among the scope's People, plus one; 0: nobody, or not yet known
 	kind    kind  //
 	escaped bool  // the string has escapes
 }

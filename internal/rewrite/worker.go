@@ -24,13 +24,11 @@ type Worker struct {
 	subject int32 // tape index of the first acting subject, or none
 	path    int   // index of the subject path where it was found
 	who     *transform.Identity
-	secret  keyring.Secret // of the subject, where it is a person
 
 	found   [8]found
 	most    int // length of dst at which an output is too large
 	scope   transform.Scope
 	current transform.Value
-	shared  bool   // several recipients get something of the source: secrets are worth remembering
 	decoded []byte // an unescaped string
 	other   []byte
 	fault   *event.Poison
@@ -64,8 +62,6 @@ func (p *Program) Worker() *Worker {
 // A fault comes as *event.Poison.
 func (w *Worker) Read(source int, payload []byte) error {
 	w.source, w.kind, w.subject = &w.program.sources[source], nil, none
-	w.shared = len(w.source.flows) > 1
-	w.scope.NewRecord()
 	for i := range w.found {
 		w.found[i].container = none
 	}
@@ -97,9 +93,32 @@ func (w *Worker) Event() (index int, known bool, err error) {
 				return i, true, &event.Poison{Reason: event.IDsDisagree, Rule: path, Offset: -1}
 			}
 		}
+		w.collect()
 		return i, true, w.findSubject()
 	}
 	return 0, false, nil
+}
+
+// collect takes in the people whom the event names, as far as anybody asks for them.
+func (w *Worker) collect() {
+	w.scope.People.Reset()
+	people := w.kind.people
+	for i := range w.tape {
+		e := &w.tape[i]
+		e.subject = 0
+		if id := people[e.node]; id != nil && e.identifier() {
+			e.subject = int32(w.scope.People.Add(id, w.value(e))) + 1
+		}
+	}
+}
+
+// person gives the number of the person that an identifier names under this identity.
+func (w *Worker) person(at int32, id *transform.Identity) int {
+	e := &w.tape[at]
+	if n := int(e.subject) - 1; n >= 0 && w.scope.People.Is(n, id) {
+		return n
+	}
+	return w.scope.People.Add(id, w.value(e))
 }
 
 // findSubject looks for who acts: the first of the event's subject paths where an identifier stands.
@@ -113,7 +132,7 @@ func (w *Worker) findSubject() error {
 		}
 		verdict := transform.Done
 		if p.identity.OfSubject() {
-			verdict = p.identity.Secret(&w.secret, w.remembered(at), &w.scope)
+			verdict = w.scope.People.Verdict(w.person(at, p.identity))
 		}
 		switch verdict {
 		case transform.Done:
@@ -202,7 +221,7 @@ func (w *Worker) AppendSourceKey(dst []byte, source, flow int, key []byte, d *ke
 
 func (w *Worker) pseudonym(dst []byte, at int32, id *transform.Identity, d *keyring.Domain) ([]byte, transform.Verdict) {
 	w.scope.Domain = d
-	return id.AppendPseudonym(dst, w.remembered(at), &w.scope)
+	return id.AppendPseudonym(dst, w.value(&w.tape[at]), &w.scope)
 }
 
 // Misfits tells of every flow of the plan how many leaves were dropped since the last call because their value
@@ -242,7 +261,7 @@ func (w *Worker) Trim() {
 func (w *Worker) value(e *entry) *transform.Value {
 	v := &w.current
 	raw := e.raw(w.payload)
-	v.Kind, v.Raw, v.Text, v.Place = transform.Kind(e.kind), raw, raw, 0
+	v.Kind, v.Raw, v.Text, v.Subject = transform.Kind(e.kind), raw, raw, e.subject
 	if e.kind == kind(transform.String) {
 		if v.Text = raw[1 : len(raw)-1]; e.escaped {
 			w.decoded = transform.AppendUnescaped(w.decoded[:0], v.Text)
@@ -260,13 +279,6 @@ func (w *Worker) unquoted(e *entry) []byte {
 		return w.decoded
 	}
 	return text
-}
-
-// remembered gives an identifier that is needed more than once in the record.
-func (w *Worker) remembered(at int32) *transform.Value {
-	v := w.value(&w.tape[at])
-	v.Place = at + 1
-	return v
 }
 
 // text gives the decoded text of a scalar, valid until the next text.

@@ -68,16 +68,22 @@ func (id *Identity) Canonical(v *Value, s *Scope) ([]byte, Verdict) {
 }
 
 // read sets s.clear to the label and the canonical form of v.
-func (id *Identity) read(v *Value, s *Scope) Verdict {
-	var ok bool
-	s.clear, ok = appendCanonical(append(s.clear[:0], id.label...), id.rule, v)
+func (id *Identity) read(v *Value, s *Scope) (verdict Verdict) {
+	s.clear, verdict = id.appendName(s.clear[:0], v)
+	return verdict
+}
+
+// appendName appends what the PRF reads: the label and the canonical form of v.
+func (id *Identity) appendName(dst []byte, v *Value) ([]byte, Verdict) {
+	start := len(dst) + len(id.label)
+	dst, ok := appendCanonical(append(dst, id.label...), id.rule, v)
 	switch {
 	case !ok:
-		return Misfit
-	case LooksLikePseudonym(s.clear[len(id.label):]):
-		return Shaped
+		return dst, Misfit
+	case LooksLikePseudonym(dst[start:]):
+		return dst, Shaped
 	}
-	return Done
+	return dst, Done
 }
 
 // Secret sets out to the secret of the subject that v names. Things have none: Misfit.
@@ -85,40 +91,23 @@ func (id *Identity) Secret(out *keyring.Secret, v *Value, s *Scope) Verdict {
 	if !id.ofSubject {
 		return Misfit
 	}
-	m, verdict := id.subject(v, s)
-	if verdict == Done {
-		*out = m.secret
-	}
-	return verdict
-}
-
-// subject gives what the scope remembers of the subject that v names, its secret at least. It is valid until the next call.
-func (id *Identity) subject(v *Value, s *Scope) (*memory, Verdict) {
-	m := s.memories.of(v.Place)
-	if m.holds(id, v, s.record) {
-		return m, Done
-	}
-	m.forget()
 	if verdict := id.read(v, s); verdict != Done {
-		return m, verdict
+		return verdict
 	}
-	id.secrets.Derive(&m.secret, s.clear)
-	m.keep(id, v, s.record)
-	return m, Done
+	id.secrets.Derive(out, s.clear)
+	return Done
 }
 
 // AppendPseudonym appends the pseudonym of v in the scope's domain, without quotes.
 func (id *Identity) AppendPseudonym(dst []byte, v *Value, s *Scope) ([]byte, Verdict) {
+	if n := int(v.Subject) - 1; n >= 0 && s.People.Is(n, id) {
+		return s.People.AppendPseudonym(dst, n, s.Domain)
+	}
 	if id.ofSubject {
-		m, verdict := id.subject(v, s)
-		if verdict != Done {
+		if verdict := id.Secret(&s.secret, v, s); verdict != Done {
 			return dst, verdict
 		}
-		if m.domain != s.Domain {
-			m.domain = s.Domain
-			s.Domain.TypePRF(id.typ).Sum(&m.digest, m.secret[:])
-		}
-		return appendPseudonym(dst, id.typ, s.Domain.EpochText(), &m.digest), Done
+		return id.AppendPseudonymOf(dst, &s.secret, s), Done
 	}
 	if verdict := id.read(v, s); verdict != Done {
 		return dst, verdict

@@ -16,16 +16,11 @@ type workspace struct {
 	clear  []byte // canonical forms and plaintexts
 	wire   []byte // sealed bytes before they become text
 	ad     []byte // associated data
+	secret keyring.Secret
 	digest [16]byte
 	nonces nonces
 	keys   *keyCache
-
-	record   uint64 // counts records; see NewRecord
-	memories memories
 }
-
-// NewRecord begins another record: what was remembered by Value.Place is void.
-func (s *Scope) NewRecord() { s.record++ }
 
 // ScopeOptions size what a worker keeps. The zero value is good.
 type ScopeOptions struct {

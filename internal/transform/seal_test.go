@@ -251,33 +251,6 @@ func TestKeyCacheComparesWhole(t *testing.T) {
 	}
 }
 
-// What is remembered of one value of a record is never taken for another's, whatever the caller forgets.
-func TestMemoryIsOfOneValue(t *testing.T) {
-	f := newFixture(t)
-	acc, hdl := f.identity(t, "acc", true), f.identity(t, "hdl", true)
-	plain := func(id *Identity, text string, d *keyring.Domain) string {
-		got, _ := id.AppendPseudonym(nil, &Value{Kind: String, Text: []byte(text)}, &Scope{Domain: d})
-		return string(got)
-	}
-	long := strings.Repeat("a", 100)
-	for round := range 3 {
-		for _, id := range []*Identity{acc, hdl} {
-			for _, text := range []string{"alice", "bob", "alicf", long + "x", long + "y", "alice"} {
-				for _, recipient := range []string{"analytics", "partner", "analytics"} {
-					f.scope.Domain = f.domain(t, recipient)
-					got, verdict := id.AppendPseudonym(nil, &Value{Kind: String, Text: []byte(text), Place: 7}, f.scope)
-					if want := plain(id, text, f.scope.Domain); verdict != Done || string(got) != want {
-						t.Errorf("%s %.10s for %s: got %s, want %s", id.Type(), text, recipient, got, want)
-					}
-				}
-			}
-		}
-		if round == 1 {
-			f.scope.NewRecord()
-		}
-	}
-}
-
 func TestNoncesDiffer(t *testing.T) {
 	var n nonces
 	seen := map[[keyring.NonceSize]byte]bool{}

@@ -22,9 +22,9 @@ type Value struct {
 	Kind Kind
 	Text []byte // strings: decoded, valid UTF-8; others: the token
 	Raw  []byte // the token as it stands in the payload, quotes and escapes included
-	// Place tells the values of one record apart, so that a secret that is needed again is not derived again.
-	// 0: it is not remembered.
-	Place int32
+	// Subject is the number of the person that the value names among the scope's People, plus one.
+	// 0: it is not among them.
+	Subject int32
 }
 
 // Verdict says what became of a leaf.
@@ -48,6 +48,7 @@ type Technique interface {
 type Scope struct {
 	Domain *keyring.Domain // keys of the recipient in the record's epoch
 	Owner  Owner           // whose leaf this is; sealed leaves are bound to it
+	People Subjects        // whom the record names
 
 	workspace // what a call needs while it lasts, and the keys worth keeping; see scope.go
 }
