@@ -87,13 +87,12 @@ type flow struct {
 	headers   []header
 }
 
-// selection is what one recipient gets of one event type. ops[table[node]] is done at the place node; ops[0] drops.
+// selection is what one recipient gets of one event type.
 type selection struct {
 	selected bool
 	only     []only
 	keyFrom  []bool // see policy.FlowEvent
-	table    []uint16
-	ops      []op
+	ops      []*op  // by node; places that nothing is said about share one that drops
 }
 
 // header is one record header that the recipient may have.

@@ -11,7 +11,7 @@ import (
 // the root is written even when nothing was, other containers are taken back by the caller.
 // The loop is long because it is the hot path: one pass over the entries, no call for what is dropped (BenchmarkProcess).
 func (w *Worker) container(dst []byte, at int32) (_ []byte, any bool) {
-	tape, ops, table := w.tape, w.ops, w.table
+	tape, ops := w.tape, w.ops
 	list := tape[at].kind == array
 	if list {
 		dst = append(dst, '[')
@@ -21,7 +21,7 @@ func (w *Worker) container(dst []byte, at int32) (_ []byte, any bool) {
 	end := tape[at].end
 	for i := at + 1; i < end; {
 		e := &tape[i]
-		o := &ops[table[e.node]]
+		o := ops[e.node]
 		here := i
 		i++
 		if e.container() {

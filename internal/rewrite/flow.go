@@ -16,7 +16,9 @@ func (c *compiler) flow(index int, f *policy.Flow, kinds []kindOf) (flow, error)
 		if err != nil {
 			return out, fmt.Errorf("event %s: %w", c.source.Events[i].Name, err)
 		}
-		c.people(&kinds[i], &s)
+		if s.selected {
+			c.people(&kinds[i], &s)
+		}
 		out.events = append(out.events, s)
 	}
 	for i := range f.Headers {
@@ -34,7 +36,7 @@ func (c *compiler) flow(index int, f *policy.Flow, kinds []kindOf) (flow, error)
 }
 
 func (c *compiler) selection(e *policy.Event, fe *policy.FlowEvent) (selection, error) {
-	s := selection{selected: fe.Selected, keyFrom: fe.KeyFrom, table: make([]uint16, len(c.trie.nodes)), ops: make([]op, 1)}
+	s := selection{selected: fe.Selected, keyFrom: fe.KeyFrom, ops: make([]*op, len(c.trie.nodes))}
 	if !fe.Selected {
 		return s, nil
 	}
@@ -62,31 +64,33 @@ func (c *compiler) selection(e *policy.Event, fe *policy.FlowEvent) (selection, 
 			c.put(&s, n, o, &e.Leaves[i], e)
 		}
 	}
-	if len(s.ops) > 1<<16-1 {
-		return s, fmt.Errorf("more than %d fields", 1<<16-1)
+	dropped := new(op)
+	for i := range s.ops {
+		if s.ops[i] == nil {
+			s.ops[i] = dropped
+		}
 	}
 	return s, nil
 }
 
 // put decides a place, unless a leaf with a more literal path has it, and lets its enclosing containers be written.
 func (c *compiler) put(s *selection, n *node, o op, l *policy.Leaf, e *policy.Event) {
-	if at := s.table[n.id]; at != 0 && s.ops[at].decided() {
-		had, now := literalness(e.Leaves[s.ops[at].leaf].Path), literalness(l.Path)
-		if had > now || had == now && o.verb != drop { // between equals, dropping wins
-			return
+	if before := s.ops[n.id]; before != nil {
+		if before.decided() {
+			had, now := literalness(e.Leaves[before.leaf].Path), literalness(l.Path)
+			if had > now || had == now && o.verb != drop { // between equals, dropping wins
+				return
+			}
 		}
-		o.descends = s.ops[at].descends
-		s.set(n, o)
-	} else {
-		o.descends = at != 0
-		s.set(n, o)
+		o.descends = before.descends
 	}
+	s.set(n, o)
 	if o.verb == drop {
 		return
 	}
 	for up := n.up; up != none; up = c.trie.nodes[up].up {
-		if at := s.table[up]; at != 0 {
-			s.ops[at].descends = true
+		if around := s.ops[up]; around != nil {
+			around.descends = true
 		} else {
 			s.set(c.trie.nodes[up], op{descends: true, leaf: undecided})
 		}
@@ -96,7 +100,7 @@ func (c *compiler) put(s *selection, n *node, o op, l *policy.Leaf, e *policy.Ev
 // people notes whom the recipient's pseudonyms and seals ask for.
 func (c *compiler) people(k *kindOf, s *selection) {
 	for _, n := range c.trie.nodes {
-		o := &s.ops[s.table[n.id]]
+		o := s.ops[n.id]
 		if o.person != nil {
 			k.name([]int32{n.id}, o.person)
 		}
@@ -115,12 +119,7 @@ func (s *selection) set(n *node, o op) {
 		o.member = append([]byte{','}, n.member...)
 		copy(o.short[:], o.member)
 	}
-	if s.table[n.id] == 0 {
-		s.table[n.id] = uint16(len(s.ops))
-		s.ops = append(s.ops, o)
-		return
-	}
-	s.ops[s.table[n.id]] = o
+	s.ops[n.id] = &o
 }
 
 // literalness counts the steps of a path that are names or indexes: the more, the more it says.

@@ -36,7 +36,8 @@ func (g *guess) right(p []byte, i int) bool {
 	if uint(i)+16 > uint(len(p)) {
 		return false
 	}
-	first, second := binary.LittleEndian.Uint64(p[i:]), binary.LittleEndian.Uint64(p[i+8:])
+	lead := (*[16]byte)(p[i:])
+	first, second := binary.LittleEndian.Uint64(lead[:8]), binary.LittleEndian.Uint64(lead[8:])
 	if (first^g.lead[0])&g.masks[0]|(second^g.lead[1])&g.masks[1] != 0 {
 		return false
 	}

@@ -36,8 +36,7 @@ type Worker struct {
 	flow    int      // of the plan, whose leaves are written
 	headers []byte
 	quoted  []byte
-	ops     []op
-	table   []uint16
+	ops     []*op
 }
 
 // Step is one decided leaf of a trace. Before and After are clear and sanitized JSON; After is nil where the leaf was dropped.
@@ -102,9 +101,9 @@ func (w *Worker) Event() (index int, known bool, err error) {
 // collect takes in the people whom the event names, as far as anybody asks for them.
 func (w *Worker) collect() {
 	w.scope.People.Reset()
-	people := w.kind.people
-	for i := range w.tape {
-		e := &w.tape[i]
+	tape, people := w.tape, w.kind.people
+	for i := range tape {
+		e := &tape[i]
 		e.subject = 0
 		if id := people[e.node]; id != nil && e.identifier() {
 			e.subject = int32(w.scope.People.Add(id, w.value(e))) + 1
@@ -169,7 +168,7 @@ func (w *Worker) Append(dst []byte, flow int, d *keyring.Domain) ([]byte, error)
 	f := &w.source.flows[flow]
 	s := &f.events[w.kindAt]
 	w.flow = f.index
-	w.ops, w.table, w.scope.Domain, w.fault = s.ops, s.table, d, nil
+	w.ops, w.scope.Domain, w.fault = s.ops, d, nil
 	start := len(dst)
 	w.most = start + w.program.options.MaxOutput
 	dst, _ = w.container(dst, 0)
