@@ -3,7 +3,6 @@
 package transform
 
 import (
-	"bytes"
 	"fmt"
 	"unicode/utf8"
 )
@@ -31,8 +30,9 @@ const (
 
 type keep struct {
 	kind     TypeKind
-	enum     map[string]bool
-	pattern  *pattern // nil: none
+	few      []string        // an enum of few words
+	enum     map[string]bool // an enum of many
+	pattern  *pattern        // nil: none
 	max      int
 	or       []Literal
 	nullable bool
@@ -58,7 +58,8 @@ func NewKeep(t Type) (Technique, error) {
 			return nil, fmt.Errorf("keep: %w", err)
 		}
 	}
-	if t.Kind == TypeEnum {
+	if k.few = t.Enum; len(k.few) > fewWords {
+		k.few = nil
 		k.enum = make(map[string]bool, len(t.Enum))
 		for _, word := range t.Enum {
 			k.enum[word] = true
@@ -100,17 +101,39 @@ func (k *keep) agrees(v *Value) bool {
 	}
 	switch k.kind {
 	case TypeInteger:
-		return v.Kind == Number && bytes.IndexByte(v.Text, '.') < 0 && bytes.IndexByte(v.Text, 'e') < 0 && bytes.IndexByte(v.Text, 'E') < 0
+		return v.Kind == Number && whole(v.Text)
 	case TypeNumber:
 		return v.Kind == Number
 	case TypeBoolean:
 		return v.Kind == True || v.Kind == False
 	case TypeEnum:
-		return v.Kind == String && k.enum[string(v.Text)]
+		return v.Kind == String && k.listed(v.Text)
 	case TypeString:
 		return v.Kind == String && k.short(v.Text) && (k.pattern == nil || k.pattern.matches(v.Text))
 	}
 	return false
+}
+
+// whole tells whether a number has neither a point nor an exponent. It is a number: nothing else needs to be looked for.
+func whole(number []byte) bool {
+	for _, c := range number {
+		if c == '.' || c > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// fewWords is how many words are compared one by one faster than a map finds one.
+const fewWords = 8
+
+func (k *keep) listed(text []byte) bool {
+	for _, word := range k.few {
+		if word == string(text) {
+			return true
+		}
+	}
+	return k.enum != nil && k.enum[string(text)]
 }
 
 // short tells whether the text is within max code points; no text has more of them than bytes.

@@ -11,9 +11,10 @@ import (
 	"strings"
 )
 
-// Generator varies one event: other ids, people, texts, times, places and numbers in the same 52 leaves.
+// Generator varies one event: other ids, people, texts, times, places and numbers, in the smallest size in the same 52 leaves.
 // Event n of a seed is always the same. Not safe for concurrent use.
 type Generator struct {
+	size     Size
 	pieces   []piece
 	tail     string
 	seed     uint64
@@ -31,15 +32,24 @@ type piece struct {
 	vary  func(g *Generator, dst []byte) []byte
 }
 
-// NewGenerator prepares to vary the event.
+// NewGenerator prepares to vary the event in its own size.
 func NewGenerator(seed uint64, subjects int) (*Generator, error) {
+	return NewSized(Size1K, seed, subjects)
+}
+
+// NewSized prepares to vary the event in another size.
+func NewSized(size Size, seed uint64, subjects int) (*Generator, error) {
 	type place struct {
 		from, to int
 		vary     func(g *Generator, dst []byte) []byte
 	}
 	text := string(event)
 	var places []place
-	for _, v := range variations() {
+	all, err := variationsOf(size)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range all {
 		if n := strings.Count(text, v.before+v.value); n != 1 {
 			return nil, fmt.Errorf("the event holds %s%s %d times, not once", v.before, v.value, n)
 		}
@@ -47,7 +57,7 @@ func NewGenerator(seed uint64, subjects int) (*Generator, error) {
 		places = append(places, place{from, from + len(v.value), v.vary})
 	}
 	slices.SortFunc(places, func(a, b place) int { return cmp.Compare(a.from, b.from) })
-	g := &Generator{seed: seed, subjects: subjects, of: &rand.PCG{}, at: &rand.PCG{},
+	g := &Generator{size: size, seed: seed, subjects: subjects, of: &rand.PCG{}, at: &rand.PCG{},
 		kinds: strings.Fields(kinds), firstNames: strings.Fields(firstNames), lastNames: strings.Fields(lastNames),
 		cities: strings.Fields(cities), vocabulary: strings.Fields(vocabulary)}
 	g.person, g.chance = rand.New(g.of), rand.New(g.at)
@@ -75,7 +85,29 @@ func (g *Generator) Event(n int) (key, value []byte) {
 		}
 		value = p.vary(g, value)
 	}
-	return key, append(value, g.tail...)
+	value = append(value, g.tail...)
+	if g.size != Size1K && n%8 == 0 {
+		value = escaped(value)
+	}
+	return key, value
+}
+
+// variationsOf gives the variations of a size: those of the event, and the additions of a larger one instead of
+// or beside them.
+func variationsOf(size Size) ([]variation, error) {
+	all := variations()
+	switch size {
+	case Size1K:
+		return all, nil
+	case Size3K, Size10K:
+	default:
+		return nil, fmt.Errorf("unknown size %q: there are %s, %s and %s", size, Size1K, Size3K, Size10K)
+	}
+	more := size.extent().additions()
+	all = slices.DeleteFunc(all, func(v variation) bool {
+		return slices.ContainsFunc(more, func(m variation) bool { return m.before == v.before && m.value == v.value })
+	})
+	return append(all, more...), nil
 }
 
 // variation says what is written instead of value, which stands in the event once after before; nil: the subject's id.
@@ -194,17 +226,18 @@ func uuid(dst []byte, r *rand.Rand) []byte {
 }
 
 func hex(dst []byte, r *rand.Rand, digits int) []byte {
-	const of = "0123456789abcdef"
 	bits := r.Uint64()
 	for i := range digits {
 		if i == 16 {
 			bits = r.Uint64()
 		}
-		dst = append(dst, of[bits&15])
+		dst = append(dst, digits16[bits&15])
 		bits >>= 4
 	}
 	return dst
 }
+
+const digits16 = "0123456789abcdef"
 
 func pick(r *rand.Rand, from []string) string { return from[r.IntN(len(from))] }
 

@@ -6,8 +6,11 @@ package workload
 import (
 	_ "embed"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"testing/fstest"
 )
 
 // Topic and CleanTopic are the topics of the policy.
@@ -33,6 +36,11 @@ func Policy() string { return string(policy) }
 
 // Pack gives the text of the policy's pack, which stands beside it as pack.yaml.
 func Pack() string { return string(pack) }
+
+// Builtin gives the policy for a program without files: its pack is the one in packs, under the name of a built-in one.
+func Builtin() (text string, packs fs.FS) {
+	return strings.ReplaceAll(Policy(), "./pack.yaml", "bench@1"), fstest.MapFS{"bench.yaml": {Data: pack}}
+}
 
 // Write puts a policy beside its pack into a folder and gives the policy's path.
 func Write(dir, policy string) (string, error) {
