@@ -31,6 +31,7 @@ const (
 type commands struct {
 	Run        runCommand         `cmd:"" help:"Run the service: sanitize what the sources' topics bring, exactly once."`
 	Sanitize   sanitizeCommand    `cmd:"" help:"Sanitize JSON Lines for one recipient."`
+	Bench      benchCommand       `cmd:"" help:"Measure what sanitizing costs on this machine, without Kafka."`
 	Demo       demoCommand        `cmd:"" help:"Sanitize bundled real events on a broker inside the process, and show before and after."`
 	Init       initCommand        `cmd:"" help:"Write a configuration, a policy and keys that run as they are."`
 	Doctor     doctorCommand      `cmd:"" help:"Check configuration, policy, keys, brokers, topics and rights, and say how to mend what is wrong."`

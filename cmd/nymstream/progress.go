@@ -5,6 +5,7 @@ package main
 import (
 	"io"
 	"os"
+	"time"
 
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
@@ -30,6 +31,23 @@ func newProgress(out io.Writer, size int64) *progress {
 		mpb.AppendDecorators(decor.AverageSpeed(decor.SizeB1024(0), "% .1f"), decor.Name("  "), decor.AverageETA(decor.ET_STYLE_GO)),
 	)
 	return &progress{container, bar}
+}
+
+// newShare makes a bar for a time of which parts are over.
+func newShare(out io.Writer, of time.Duration) *progress {
+	f, ok := out.(*os.File)
+	if !ok || of <= 0 || !term.IsTerminal(int(f.Fd())) {
+		return &progress{}
+	}
+	container := mpb.New(mpb.WithOutput(out), mpb.WithWidth(40))
+	bar := container.AddBar(int64(of), mpb.BarRemoveOnComplete(), mpb.AppendDecorators(decor.Percentage()))
+	return &progress{container, bar}
+}
+
+func (p *progress) set(elapsed time.Duration) {
+	if p.bar != nil {
+		p.bar.SetCurrent(int64(elapsed))
+	}
 }
 
 func (p *progress) reader(in io.Reader) io.Reader {
