@@ -13,7 +13,7 @@ FUZZ_TIME ?= 30s
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build check format vet lint vuln test test-race test-kafka chaos interop bench fuzz golden demo up down
+.PHONY: help build check format vet lint vuln test test-race test-kafka chaos interop bench bench-peers bench-guard fuzz golden demo up down
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' Makefile
@@ -57,7 +57,23 @@ interop: ## other languages open what we seal
 	interop/run.sh
 
 bench: ## what sanitizing costs: the rewrite alone, and Kafka to Kafka beside others; BENCH_JSON=FILE keeps the figures
-	scripts/with-kafka.sh -- go test -tags bench -count=1 -v -timeout 40m -run TestBench ./bench
+	scripts/with-kafka.sh -- go test -tags bench -count=1 -v -timeout 40m -run 'TestBench$$' ./bench
+
+bench-peers: ## the same work by others, beside ours; BENCH_QUICK=1 for a look, BENCH_JSON=FILE and BENCH_SVG=FILE keep the figures
+	scripts/with-kafka.sh -- go test -tags bench -count=1 -v -timeout 3h -run 'TestBenchPeers$$' ./bench
+
+bench-guard: ## fails when sanitizing has become a quarter dearer than recorded, in a frozen baseline's time; UPDATE=1 records anew
+	go test -tags bench -count=1 -v -run TestGuard ./bench/guard
+
+.PHONY: bench-scale bench-latency simulate
+bench-scale: ## what an event costs as subjects, rules, recipients, size, cores and instances grow
+	scripts/with-kafka.sh -- go test -tags bench -count=1 -v -timeout 60m -run TestScale ./bench/scale
+
+bench-latency: ## from a producer to a read_committed reader at three loads, beside a pass-through
+	scripts/with-kafka.sh -- go test -tags bench -count=1 -v -timeout 2h -run TestLatency ./bench/scale
+
+simulate: ## what a store of subjects would be asked at 1,000,000 events/s
+	go run ./bench/sim
 
 fuzz: ## every fuzz target for FUZZ_TIME (30s)
 	scripts/fuzz.sh $(FUZZ_TIME)

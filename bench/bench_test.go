@@ -7,15 +7,13 @@ package bench
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strconv"
 	"testing"
 
 	"github.com/nymstream/nymstream/test/rig"
 )
-
-// product is the contender that the marks are for.
-const product = "nymstream"
 
 // TestBench measures, prints and saves. BENCH_EVENTS, BENCH_ROUNDS, BENCH_JSON and BENCH_PROFILE are explained in docs/PERFORMANCE.md.
 func TestBench(t *testing.T) {
@@ -50,6 +48,11 @@ func place(name, root string) string {
 
 func machine() Machine {
 	m := Machine{Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(), Environment: map[string]string{}}
+	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		if model := regexp.MustCompile(`(?m)^model name\s*:\s*(.+)$`).FindSubmatch(text); model != nil {
+			m.Processor = string(model[1])
+		}
+	}
 	for _, name := range []string{"GOGC", "GOMEMLIMIT", "GOMAXPROCS", "GODEBUG", "GOAMD64"} {
 		if v := os.Getenv(name); v != "" {
 			m.Environment[name] = v

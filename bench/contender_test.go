@@ -22,31 +22,45 @@ import (
 
 // contenders builds the programs. The first is what the others are compared with.
 func contenders(t *testing.T, c *course) []contender {
+	passthrough, franz := c.passthrough(t), build(t, c.root, c.dir, "./bench/franz")
+	return append([]contender{passthrough, {name: "franz", unchanged: true, start: func(c *course, run string) (*process, error) {
+		return startProcess(c.file(run+".log"), franz, c.flags(run, c.full)...)
+	}}}, c.products(t)...)
+}
+
+// passthrough is the product's own stream with nothing to do.
+func (c *course) passthrough(t *testing.T) contender {
+	program := build(t, c.root, c.dir, "./bench/passthrough")
+	return contender{name: passThrough, unchanged: true, start: func(c *course, run string) (*process, error) {
+		return startProcess(c.file(run+".log"), program, append(c.flags(run, c.full), "-quarantine", quarantine(run))...)
+	}}
+}
+
+// products are `nymstream run` with the two ways to choose an output's partition.
+func (c *course) products(t *testing.T) []contender {
 	c.product = build(t, c.root, c.dir, "./cmd/nymstream")
-	passthrough := build(t, c.root, c.dir, "./bench/passthrough")
-	franz := build(t, c.root, c.dir, "./bench/franz")
+	check := func() (*Equivalence, error) { return OfProduct(), nil }
 	return []contender{
-		{name: "passthrough", unchanged: true, start: func(c *course, run string) (*process, error) {
-			return startProcess(c.file(run+".log"), passthrough, append(c.flags(run), "-quarantine", quarantine(run))...)
-		}},
-		{name: "franz", unchanged: true, start: func(c *course, run string) (*process, error) {
-			return startProcess(c.file(run+".log"), franz, c.flags(run)...)
-		}},
-		{name: product, start: func(c *course, run string) (*process, error) { return c.sanitize(run, false) }},
+		{name: product, check: check, start: func(c *course, run string) (*process, error) { return c.sanitize(run, "source", false) }},
+		{name: productByKey, check: check, start: func(c *course, run string) (*process, error) { return c.sanitize(run, "key", false) }},
 	}
 }
 
 func (c *course) file(name string) string { return filepath.Join(c.dir, name) }
 
-func (c *course) flags(run string) []string {
-	return []string{"-brokers", strings.Join(c.cluster.Brokers, ","), "-group", group(run), "-in", inputTopic, "-out", output(run)}
+func (c *course) flags(run string, in *feed) []string {
+	return []string{"-brokers", strings.Join(c.cluster.Brokers, ","), "-group", group(run), "-in", in.topic, "-out", output(run)}
 }
 
-// sanitize starts the product with the benchmark's policy, fresh keys and its own defaults.
-func (c *course) sanitize(run string, pprof bool) (*process, error) {
+// sanitize starts the product with the benchmark's policy, fresh keys and its own defaults, but for partition_by.
+func (c *course) sanitize(run, partitionBy string, pprof bool) (*process, error) {
+	const topic = "topic: " + workload.CleanTopic
+	if strings.Count(workload.Policy(), topic+"\n") != 1 {
+		return nil, fmt.Errorf("the policy has no line %s", topic)
+	}
 	s := rig.Setup{
 		Dir: c.file(run), Binary: c.product, Brokers: c.cluster.Brokers, Group: group(run),
-		Policy: strings.ReplaceAll(workload.Policy(), workload.CleanTopic, output(run)),
+		Policy: strings.Replace(workload.Policy(), topic, "topic: "+output(run)+"\n    partition_by: "+partitionBy, 1),
 	}
 	if err := os.Mkdir(s.Dir, 0o700); err != nil {
 		return nil, err
@@ -89,7 +103,7 @@ func (c *course) profile(ctx context.Context, dir string) error {
 	if err := errors.Join(os.MkdirAll(dir, 0o755), c.prepare(ctx, run)); err != nil {
 		return err
 	}
-	p, err := c.sanitize(run, true)
+	p, err := c.sanitize(run, "source", true)
 	if err != nil {
 		return err
 	}

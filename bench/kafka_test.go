@@ -25,14 +25,13 @@ import (
 )
 
 const (
-	inputTopic = "bench.raw" // as the policy of the benchmark says
 	partitions = 12
 	subjects   = 10_000
 	seed       = 1
 	inputBatch = 64 << 10 // bytes: what a producer that waits a few milliseconds sends
 )
 
-// course is what all contenders run on: a broker, an input topic and their programs.
+// course is what all contenders run on: a broker, input topics and their programs.
 type course struct {
 	cluster *rig.Cluster
 	client  *kgo.Client
@@ -41,37 +40,59 @@ type course struct {
 	root    string
 	dir     string
 	product string // its binary
-	input   Input
-	digest  uint64 // of all input values, whatever their order
+	full    *feed
+	tenth   *feed // the same but shorter, for slow contenders; nil: there are none
 	hash    maphash.Seed
+}
+
+// feed is an input topic, and what is remembered of it.
+type feed struct {
+	Input
+	topic  string
+	digest uint64            // of all values, whatever their order
+	sample map[string]sample // by fingerprint
 }
 
 // contender says how a program is started. Every run has a group, an output and a quarantine topic of its own.
 type contender struct {
-	name      string
-	unchanged bool // its output values are the input's
-	start     func(c *course, run string) (*process, error)
+	name        string
+	unchanged   bool // its output values are the input's
+	atLeastOnce bool
+	slow        bool                         // reads the shorter input
+	check       func() (*Equivalence, error) // of a sample of the output in the first round; nil: none
+	start       func(c *course, run string) (*process, error)
+}
+
+func (who *contender) feed(c *course) *feed {
+	if who.slow {
+		return c.tenth
+	}
+	return c.full
+}
+
+func (who *contender) result(c *course) *Contender {
+	delivery := "exactly once"
+	if who.atLeastOnce {
+		delivery = "at least once"
+	}
+	return &Contender{Name: who.name, Delivery: delivery, Events: who.feed(c).Events}
 }
 
 // kafkaToKafka lets every contender read the same input in every round, each time another one first.
 func kafkaToKafka(t *testing.T, root string, events, rounds int) (*Input, []*Contender) {
 	c := newCourse(t, root)
 	all := contenders(t, c)
-	c.produce(t, events)
-	t.Logf("input: %d events, %.0f MB, %.0f MB stored", events, float64(c.input.ValueBytes)/1e6, float64(c.input.StoredBytes)/1e6)
+	c.full = c.produce(t, workload.Topic, events)
 	results := make([]*Contender, len(all))
 	for i := range all {
-		results[i] = &Contender{Name: all[i].name}
+		results[i] = all[i].result(c)
 	}
 	for round := range rounds {
 		for i := range all {
 			n := (i + round) % len(all)
-			r, err := c.run(t.Context(), &all[n], fmt.Sprintf("%s-%d", all[n].name, round+1))
-			if err != nil {
+			if err := c.round(t, &all[n], round, results[n]); err != nil {
 				t.Fatalf("round %d, %s: %v", round+1, all[n].name, err)
 			}
-			t.Logf("round %d, %s: %.2f CPU-s a million, %.1f s, %d MiB", round+1, all[n].name, r.CPUPerMillion, r.WallSeconds, r.PeakMemory/mebibyte)
-			results[n].Runs = append(results[n].Runs, r)
 		}
 	}
 	if dir := place("BENCH_PROFILE", root); dir != "" {
@@ -80,7 +101,28 @@ func kafkaToKafka(t *testing.T, root string, events, rounds int) (*Input, []*Con
 		}
 		t.Logf("profiles of one more run: %s", dir)
 	}
-	return &c.input, results
+	return &c.full.Input, results
+}
+
+// round adds one run to the result.
+func (c *course) round(t *testing.T, who *contender, round int, result *Contender) error {
+	var check *Equivalence
+	if round == 0 && who.check != nil {
+		var err error
+		if check, err = who.check(); err != nil {
+			return err
+		}
+	}
+	r, err := c.run(t.Context(), who, fmt.Sprintf("%s-%d", who.name, round+1), check)
+	if err != nil {
+		return err
+	}
+	if check != nil {
+		result.Checked = check.Checked()
+	}
+	t.Logf("round %d, %s: %.2f CPU-s a million, %.2f steady, %.1f s, %d MiB", round+1, who.name, r.CPUPerMillion, r.SteadyPerMillion, r.WallSeconds, r.PeakMemory/mebibyte)
+	result.Runs = append(result.Runs, r)
+	return nil
 }
 
 func newCourse(t *testing.T, root string) *course {
@@ -104,37 +146,44 @@ func newCourse(t *testing.T, root string) *course {
 	}
 	t.Cleanup(c.client.Close)
 	c.admin = kadm.NewClient(c.client)
-	c.input = Input{Kafka: c.cluster.Version, Subjects: subjects, Seed: seed, Partitions: partitions}
 	return c
 }
 
-// produce fills the input topic.
-func (c *course) produce(t *testing.T, events int) {
+// produce makes and fills an input topic.
+func (c *course) produce(t *testing.T, topic string, events int) *feed {
 	g, err := workload.NewGenerator(seed, subjects)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.create(t.Context(), partitions, inputTopic); err != nil {
+	if err := c.create(t.Context(), partitions, topic); err != nil {
 		t.Fatal(err)
 	}
+	f := &feed{topic: topic, sample: map[string]sample{}}
+	f.Input = Input{Kafka: c.cluster.Version, Events: events, Subjects: subjects, Seed: seed, Partitions: partitions}
 	first := kgo.AbortingFirstErrPromise(c.client)
 	for n := range events {
 		key, value := g.Event(n)
-		c.input.ValueBytes += int64(len(value))
-		c.digest += maphash.Bytes(c.hash, value)
-		c.client.Produce(t.Context(), &kgo.Record{Topic: inputTopic, Key: key, Value: value}, first.Promise())
+		f.ValueBytes += int64(len(value))
+		f.digest += maphash.Bytes(c.hash, value)
+		if n%max(1, events/sampled) == 0 {
+			if err := f.keep(key, value); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.client.Produce(t.Context(), &kgo.Record{Topic: topic, Key: key, Value: value}, first.Promise())
 	}
 	if err := errors.Join(c.client.Flush(t.Context()), first.Err()); err != nil {
 		t.Fatal(err)
 	}
-	c.input.Events = events
-	if c.input.StoredBytes, err = c.stored(t.Context(), inputTopic); err != nil {
+	if f.StoredBytes, err = c.stored(t.Context(), topic); err != nil {
 		t.Fatal(err)
 	}
+	t.Logf("input %s: %d events, %.0f MB, %.0f MB stored", topic, events, float64(f.ValueBytes)/1e6, float64(f.StoredBytes)/1e6)
+	return f
 }
 
-// run measures one process from its start to its last commit, counts what it wrote, and throws that away.
-func (c *course) run(ctx context.Context, who *contender, run string) (Run, error) {
+// run measures one process from its start to its last commit, reads what it wrote, and throws that away. A nil check looks at no values.
+func (c *course) run(ctx context.Context, who *contender, run string, check *Equivalence) (Run, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
 	if err := c.prepare(ctx, run); err != nil {
@@ -148,13 +197,14 @@ func (c *course) run(ctx context.Context, who *contender, run string) (Run, erro
 	if err != nil {
 		return Run{}, err
 	}
+	events := who.feed(c).Events
 	var warm halt // where a quarter is done
 	err = p.until(ctx, func() (bool, error) {
 		at, err := c.observe(ctx, run, p.cmd.Process.Pid)
-		if warm.events == 0 && at.events >= c.input.Events/4 {
+		if warm.events == 0 && at.events >= events/4 {
 			warm = at
 		}
-		return at.events == c.input.Events, err
+		return at.events == events, err
 	})
 	if err != nil {
 		return Run{}, err
@@ -168,17 +218,18 @@ func (c *course) run(ctx context.Context, who *contender, run string) (Run, erro
 	if err != nil {
 		return Run{}, err
 	}
-	million := float64(c.input.Events) / 1e6
+	million := float64(events) / 1e6
 	user, system := p.cmd.ProcessState.UserTime().Seconds(), p.cmd.ProcessState.SystemTime().Seconds()
 	r := Run{
 		UserSeconds: user, SystemSeconds: system, CPUPerMillion: (user + system) / million,
-		WallSeconds: wall.Seconds(), EventsPerSecond: float64(c.input.Events) / wall.Seconds(),
+		WallSeconds: wall.Seconds(), EventsPerSecond: float64(events) / wall.Seconds(),
 		PeakMemory: memory, BrokerCPU: (after - before).Seconds() / million,
 	}
-	if left := c.input.Events - warm.events; left > 0 {
+	r.SteadyPerMillion = r.CPUPerMillion // where one commit held more than three quarters, there is no other
+	if left := events - warm.events; left > 0 {
 		r.SteadyPerMillion = (user + system - warm.cpu.Seconds()) / float64(left) * 1e6
 	}
-	if err := c.verify(ctx, who, run, &r); err != nil {
+	if err := c.verify(ctx, who, run, check, &r); err != nil {
 		return Run{}, err
 	}
 	_, err = c.admin.DeleteTopics(ctx, output(run), quarantine(run))
@@ -206,21 +257,24 @@ func (c *course) observe(ctx context.Context, run string, pid int) (halt, error)
 	return h, err
 }
 
-// verify reads the output as a recipient would. No figure counts before all records have arrived, once, and none in quarantine.
-func (c *course) verify(ctx context.Context, who *contender, run string, r *Run) error {
-	got, digest := 0, uint64(0)
+// verify reads the output as a recipient would. No figure counts before all records have arrived, exactly or at least once,
+// those of the sample are equivalent, and none is in quarantine.
+func (c *course) verify(ctx context.Context, who *contender, run string, check *Equivalence, r *Run) error {
+	got, digest, in := 0, uint64(0), who.feed(c)
+	seen := &sampler{of: in.sample, check: check, sameKey: who.atLeastOnce, found: map[string]bool{}}
 	err := rig.ReadCommitted(ctx, c.cluster.Brokers, output(run), 20*time.Second, func(record *kgo.Record) {
 		got++
 		r.ValueBytes += int64(len(record.Value))
 		digest += maphash.Bytes(c.hash, record.Value)
+		seen.look(record)
 	})
-	if err != nil {
+	if err := errors.Join(err, seen.end()); err != nil {
 		return err
 	}
-	if got != c.input.Events {
-		return fmt.Errorf("want %d records in the output, got %d", c.input.Events, got)
+	if got < in.Events || got > in.Events && !who.atLeastOnce {
+		return fmt.Errorf("want %d records in the output, got %d", in.Events, got)
 	}
-	if who.unchanged && digest != c.digest {
+	if who.unchanged && digest != in.digest {
 		return errors.New("the output's values are not the input's")
 	}
 	sealed, err := c.admin.ListEndOffsets(ctx, quarantine(run))

@@ -4,6 +4,7 @@ package transform
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"net/netip"
 )
@@ -58,6 +59,10 @@ func (t truncateIP) Append(dst []byte, v *Value, _ *Scope) ([]byte, Verdict) {
 	if v.Kind != String {
 		return dst, Misfit
 	}
+	var four [4]byte
+	if parseIPv4(four[:], v.Text) {
+		return appendIPv4(dst, binary.BigEndian.Uint32(four[:])&^(1<<(32-t.bits4)-1)), Done
+	}
 	addr, ok := parseAddr(v.Text)
 	if !ok {
 		return dst, Misfit
@@ -74,6 +79,24 @@ func (t truncateIP) Append(dst []byte, v *Value, _ *Scope) ([]byte, Verdict) {
 	dst = append(dst, '"')
 	dst = network.Addr().AppendTo(dst)
 	return append(dst, '"'), Done
+}
+
+// appendIPv4 appends an address as a JSON string.
+func appendIPv4(dst []byte, a uint32) []byte {
+	before := byte('"')
+	for shift := 24; shift >= 0; shift -= 8 {
+		octet := byte(a >> shift)
+		dst = append(dst, before)
+		if octet >= 100 {
+			dst = append(dst, '0'+octet/100)
+		}
+		if octet >= 10 {
+			dst = append(dst, '0'+octet/10%10)
+		}
+		dst = append(dst, '0'+octet%10)
+		before = '.'
+	}
+	return append(dst, '"')
 }
 
 // parseAddr takes what netip.ParseAddr takes and drops the zone. It is ours because that one allocates for text that is no string.
