@@ -7,6 +7,7 @@ import (
 
 	"github.com/nymstream/nymstream/internal/event"
 	"github.com/nymstream/nymstream/internal/policy"
+	"github.com/nymstream/nymstream/internal/transform"
 )
 
 func (c *compiler) flow(index int, f *policy.Flow, kinds []kindOf) (flow, error) {
@@ -154,6 +155,7 @@ func (c *compiler) op(e *policy.Event, leaf int, d *policy.Decision) (op, error)
 		return o, err
 	}
 	o.verb, o.technique, o.except = write, t, literals(l.Except)
+	o.verbatim = transform.VerbatimOf(t)
 	if d.Technique.Name == policy.Pseudonym {
 		if o.person, err = c.identity(l.Class); err != nil {
 			return o, err

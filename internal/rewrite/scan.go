@@ -97,7 +97,8 @@ func (s *scanner) skip(i, depth int) int {
 		}
 		return end + 1
 	case c == '-' || c-'0' < 10:
-		return s.number(i)
+		end, _ := s.number(i)
+		return end
 	case c == '{':
 		return s.skipObject(i, depth+1)
 	case c == '[':
@@ -206,7 +207,7 @@ func (s *scanner) named(i int, n *node, up int32, depth int) int {
 	}
 	var end int
 	var k kind
-	escaped := false
+	exact := true
 	switch c := p[i]; {
 	case c == '{':
 		if !n.descends() && !n.marked {
@@ -220,12 +221,14 @@ func (s *scanner) named(i int, n *node, up int32, depth int) int {
 		}
 		return s.container(i, n, array, up, depth+1)
 	case c == '"':
+		var escaped bool
 		if end, escaped = s.text(i + 1); end >= 0 {
 			end++
 		}
-		k = kind(transform.String)
+		k, exact = kind(transform.String), !escaped
 	case c == '-' || c-'0' < 10:
-		end, k = s.number(i), kind(transform.Number)
+		k = kind(transform.Number)
+		end, exact = s.number(i)
 	default:
 		end, k = s.word(i)
 	}
@@ -238,7 +241,7 @@ func (s *scanner) named(i int, n *node, up int32, depth int) int {
 	}
 	// Field by field: an entry that is built first and copied then stalls the processor (BenchmarkRead: 5 %).
 	e := &s.tape[at]
-	e.node, e.up, e.start, e.end, e.kind, e.escaped = n.id, up, int32(i), int32(end), k, escaped
+	e.node, e.up, e.start, e.end, e.kind, e.exact = n.id, up, int32(i), int32(end), k, exact
 	return end
 }
 
@@ -268,7 +271,7 @@ func (s *scanner) container(i int, n *node, k kind, up int32, depth int) int {
 		return failed
 	}
 	e := &s.tape[at]
-	e.node, e.up, e.start, e.kind, e.escaped = n.id, up, int32(i), k, false
+	e.node, e.up, e.start, e.kind = n.id, up, int32(i), k
 	var elements int32
 	switch {
 	case k == object && n.descends():

@@ -26,7 +26,7 @@ type entry struct {
 	count   int32 // arrays: number of elements, named or not
 	subject int32 // scalars: number of the person named among the scope's People, plus one; 0: nobody, or not yet known
 	kind    kind  //
-	escaped bool  // the string has escapes
+	exact   bool  // the token is the one way to write its value: no escapes, no point, no exponent
 }
 
 func (e *entry) container() bool { return e.kind >= object }

@@ -151,7 +151,8 @@ func (s *scanner) digits(i int) int {
 	return i
 }
 
-func (s *scanner) number(i int) int {
+// number reads a number, and tells whether it has neither a point nor an exponent.
+func (s *scanner) number(i int) (end int, whole bool) {
 	p := s.payload
 	if p[i] == '-' {
 		i++
@@ -159,11 +160,14 @@ func (s *scanner) number(i int) int {
 	if uint(i) < uint(len(p)) && p[i] == '0' {
 		i++
 	} else if i = s.digits(i); i < 0 {
-		return failed
+		return failed, false
 	}
-	if uint(i) < uint(len(p)) && p[i] == '.' {
+	if uint(i) >= uint(len(p)) || p[i] != '.' && p[i]|0x20 != 'e' {
+		return i, true
+	}
+	if p[i] == '.' {
 		if i = s.digits(i + 1); i < 0 {
-			return failed
+			return failed, false
 		}
 	}
 	if uint(i) < uint(len(p)) && p[i]|0x20 == 'e' {
@@ -171,9 +175,9 @@ func (s *scanner) number(i int) int {
 		if uint(i) < uint(len(p)) && (p[i] == '+' || p[i] == '-') {
 			i++
 		}
-		return s.digits(i)
+		i = s.digits(i)
 	}
-	return i
+	return i, false
 }
 
 // word reads true, false or null.

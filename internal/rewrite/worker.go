@@ -262,7 +262,7 @@ func (w *Worker) value(e *entry) *transform.Value {
 	raw := e.raw(w.payload)
 	v.Kind, v.Raw, v.Text, v.Subject = transform.Kind(e.kind), raw, raw, e.subject
 	if e.kind == kind(transform.String) {
-		if v.Text = raw[1 : len(raw)-1]; e.escaped {
+		if v.Text = raw[1 : len(raw)-1]; !e.exact {
 			w.decoded = transform.AppendUnescaped(w.decoded[:0], v.Text)
 			v.Text = w.decoded
 		}
@@ -273,7 +273,7 @@ func (w *Worker) value(e *entry) *transform.Value {
 // unquoted gives the decoded text of a string, valid until the next one.
 func (w *Worker) unquoted(e *entry) []byte {
 	text := w.payload[e.start+1 : e.end-1]
-	if e.escaped {
+	if !e.exact {
 		w.decoded = transform.AppendUnescaped(w.decoded[:0], text)
 		return w.decoded
 	}

@@ -4,6 +4,7 @@ package transform
 
 import (
 	"fmt"
+	"math"
 	"unicode/utf8"
 )
 
@@ -93,6 +94,27 @@ func (k *keep) Append(dst []byte, v *Value, _ *Scope) ([]byte, Verdict) {
 		return append(dst, "false"...), Done
 	}
 	return append(dst, "null"...), Done
+}
+
+// Verbatim tells by kind how long a token may be that a technique copies as it stands, if it is the one way to write its value:
+// a string without escapes, a number without point and exponent. 0: only the technique knows.
+type Verbatim [Null + 1]int32
+
+// VerbatimOf gives what can be copied without asking the technique.
+func VerbatimOf(t Technique) (v Verbatim) {
+	k, ok := t.(*keep)
+	if !ok {
+		return v
+	}
+	switch {
+	case k.kind == TypeInteger || k.kind == TypeNumber:
+		v[Number] = math.MaxInt32
+	case k.kind == TypeBoolean:
+		v[True], v[False] = math.MaxInt32, math.MaxInt32
+	case k.kind == TypeString && k.pattern == nil:
+		v[String] = int32(min(k.max, math.MaxInt32-2)) + 2 // no text has more characters than bytes
+	}
+	return v
 }
 
 func (k *keep) agrees(v *Value) bool {

@@ -61,6 +61,10 @@ func apply(t testing.TB, tech Technique, raw string) string {
 		t.Fatalf("%s: what stood before was changed to %q", raw, dst)
 	}
 	got := string(dst[len(before):])
+	exact := v.Kind != String && !strings.ContainsAny(raw, ".eE") || v.Kind == String && !strings.ContainsRune(raw, '\\')
+	if exact && len(raw) <= int(VerbatimOf(tech)[v.Kind]) && got != raw {
+		t.Errorf("%s could be copied, and is made %s", raw, got)
+	}
 	switch {
 	case verdict == Misfit && got == "":
 		return misfit
