@@ -68,6 +68,9 @@ type Worker struct {
 	rewrite  *rewrite.Worker
 	only     map[int]bool // recipients a replay is for; nil: all
 
+	topic  string // of the record before, and its source
+	source int
+
 	output   event.Output
 	value    []byte
 	key      []byte
@@ -97,11 +100,14 @@ func (w *Worker) Process(batch []event.Record, sink event.Sink) error {
 	now := w.pipeline.options.Now().UnixMilli()
 	for i := range batch {
 		rec := &batch[i]
-		source, ok := w.pipeline.sources[rec.Topic]
-		if !ok {
-			return fmt.Errorf("%w: topic %s belongs to no source of the policy", event.ErrFatal, rec.Topic)
+		if rec.Topic != w.topic || w.topic == "" {
+			source, ok := w.pipeline.sources[rec.Topic]
+			if !ok {
+				return fmt.Errorf("%w: topic %s belongs to no source of the policy", event.ErrFatal, rec.Topic)
+			}
+			w.topic, w.source = rec.Topic, source
 		}
-		if err := w.record(rec, source, now, sink); err != nil {
+		if err := w.record(rec, w.source, now, sink); err != nil {
 			return fmt.Errorf("%s/%d at %d: %w", rec.Topic, rec.Partition, rec.Offset, err)
 		}
 	}

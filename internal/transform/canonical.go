@@ -4,6 +4,7 @@ package transform
 
 import (
 	"bytes"
+	"encoding/binary"
 	"unicode/utf8"
 
 	"golang.org/x/text/cases"
@@ -117,7 +118,9 @@ func canonicalHandle(dst, text []byte) ([]byte, bool) {
 	start := len(dst)
 	text = bytes.TrimSpace(text)
 	if isASCII(text) {
-		text = bytes.TrimLeft(text, "@ \t\r\n\v\f")
+		for len(text) > 0 && (text[0] == '@' || text[0] == ' ' || '\t' <= text[0] && text[0] <= '\r') {
+			text = text[1:]
+		}
 		return appendLower(dst, text), len(text) > 0
 	}
 	folded := bytes.TrimSpace(fold(text))
@@ -189,6 +192,11 @@ var lowerHex = func() (t [256]byte) {
 }()
 
 func isASCII(text []byte) bool {
+	for ; len(text) >= 8; text = text[8:] {
+		if binary.NativeEndian.Uint64(text)&0x8080808080808080 != 0 {
+			return false
+		}
+	}
 	for _, c := range text {
 		if c >= utf8.RuneSelf {
 			return false

@@ -11,7 +11,8 @@ import (
 // ways is how many keys one bucket of the cache holds.
 const ways = 4
 
-const defaultKeys = 4096
+// defaultKeys take 10 MB once all are kept.
+const defaultKeys = 8192
 
 // keyCache keeps the sealing keys of the subjects that were seen last. Buckets are chosen by the subject's secret, which is
 // random already; in a full one, the first key that was not used since the hand last passed gives way.

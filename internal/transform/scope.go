@@ -24,7 +24,7 @@ type workspace struct {
 
 // ScopeOptions size what a worker keeps. The zero value is good.
 type ScopeOptions struct {
-	Keys int // subjects whose sealing keys are kept, about 1 KiB each; default 4096
+	Keys int // subjects whose sealing keys are kept, about 1.2 KB each; default 8192
 }
 
 // NewScope makes a worker's scope. A zero Scope works too, with the default options.
