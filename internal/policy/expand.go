@@ -363,8 +363,9 @@ func (x *expansion) run(p *pack, e *packEvent, s *sourceSpec, used []bool, sourc
 	x.check(e.none)
 	out.Subjects, out.Time = x.subjects(e), x.time(e)
 	slices.SortFunc(x.leaves, func(a, b placed) int { return cmp.Compare(a.key, b.key) })
-	for _, l := range x.leaves {
-		out.Leaves = append(out.Leaves, l.Leaf)
+	out.Leaves = make([]Leaf, len(x.leaves))
+	for i := range x.leaves {
+		out.Leaves[i] = x.leaves[i].Leaf
 	}
 	return out
 }

@@ -6,125 +6,142 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"slices"
+	"hash"
 )
 
 // planFormat begins what is hashed: another format of the plan has other hashes.
-const planFormat = "nymstream plan 1\n"
+const planFormat = "nymstream plan 2\n"
+
+// digest hashes a plan piece by piece, one JSON text a line: a plan on many platforms as one text takes more memory than
+// the plan. Lists are preceded by their length, so that no two plans make the same lines.
+type digest struct {
+	sum   hash.Hash
+	lines *json.Encoder
+}
+
+func newDigest() *digest {
+	d := &digest{sum: sha256.New()}
+	d.sum.Write([]byte(planFormat))
+	d.lines = json.NewEncoder(d.sum)
+	return d
+}
+
+func (d *digest) add(pieces ...any) {
+	for _, p := range pieces {
+		if err := d.lines.Encode(p); err != nil {
+			panic(err) // a plan is strings, numbers and lists
+		}
+	}
+}
+
+func (d *digest) String() string { return hex.EncodeToString(d.sum.Sum(nil)) }
 
 // setHashes sets the plan's hashes. File positions, the order of keys in the files and everything written for people do not count.
 func (p *Plan) setHashes() {
 	for i := range p.Recipients {
 		p.Recipients[i].Hash = ""
 	}
-	whole := Plan{Controller: p.Controller, Purposes: p.Purposes, Recipients: p.Recipients}
+	d := newDigest()
+	d.add(p.Controller, p.Purposes, p.Recipients, len(p.Sources))
 	for i := range p.Sources {
-		whole.Sources = append(whole.Sources, p.Sources[i].unplaced())
+		d.source(&p.Sources[i])
 	}
+	d.add(len(p.Flows))
 	for i := range p.Flows {
-		whole.Flows = append(whole.Flows, p.Flows[i].unplaced())
+		d.flow(&p.Flows[i])
 	}
-	p.Hash = sum(whole)
+	whole := d.String()
+	parts := make([]string, len(p.Recipients))
 	for i := range p.Recipients {
-		p.Recipients[i].Hash = sum(p.part(i, &whole))
+		d := newDigest()
+		d.share(p, i)
+		parts[i] = d.String()
+	}
+	p.Hash = whole
+	for i := range p.Recipients {
+		p.Recipients[i].Hash = parts[i]
 	}
 }
 
-// part is what concerns one recipient: who it is, why it gets data, and every field that leaves.
-func (p *Plan) part(recipient int, whole *Plan) any {
-	type leaving struct {
-		Leaf     Leaf
-		Decision Decision
+func (d *digest) source(s *Source) {
+	bare := *s
+	bare.Key.Rule, bare.Headers, bare.Events = "", nil, nil
+	d.add(bare, len(s.Headers))
+	for _, h := range s.Headers {
+		h.Leaf.Rule = ""
+		d.add(h)
 	}
-	type part struct {
-		Event   Event
-		Only    []Only
-		KeyFrom []bool
-		Leaving []leaving
+	d.add(len(s.Events))
+	for i := range s.Events {
+		d.event(&s.Events[i])
+		d.add(len(s.Events[i].Leaves))
+		for _, l := range s.Events[i].Leaves {
+			d.leaf(l)
+		}
 	}
-	type share struct {
-		Source  string
-		Topics  []string
-		Headers []leaving
-		Events  []part
+}
+
+// event adds all of an event but its leaves.
+func (d *digest) event(e *Event) {
+	bare := *e
+	bare.Leaves = nil
+	d.add(bare)
+}
+
+func (d *digest) leaf(l Leaf) {
+	l.Rule = ""
+	d.add(l)
+}
+
+func (d *digest) decision(x Decision) {
+	x.Rule = ""
+	d.add(x)
+}
+
+func (d *digest) flow(f *Flow) {
+	d.add(f.Source, f.Recipient, len(f.Headers))
+	for _, x := range f.Headers {
+		d.decision(x)
 	}
+	d.add(len(f.Events))
+	for i := range f.Events {
+		e := f.Events[i]
+		e.Decisions = nil
+		d.add(e, len(f.Events[i].Decisions))
+		for _, x := range f.Events[i].Decisions {
+			d.decision(x)
+		}
+	}
+}
+
+// share adds what concerns one recipient: who it is, why it gets data, and every field that leaves.
+func (d *digest) share(p *Plan, recipient int) {
 	r := p.Recipients[recipient]
 	purpose := p.Purposes[r.Purpose]
 	r.Purpose = 0
-	var shares []share
-	for i := range whole.Flows {
-		f := &whole.Flows[i]
+	d.add(r, purpose)
+	for i := range p.Flows {
+		f := &p.Flows[i]
 		if f.Recipient != recipient {
 			continue
 		}
-		source := &whole.Sources[f.Source]
-		s := share{Source: source.Instance, Topics: source.Topics}
-		for j, d := range f.Headers {
-			s.Headers = append(s.Headers, leaving{source.Headers[j].Leaf, d})
+		source := &p.Sources[f.Source]
+		d.add(source.Instance, source.Topics, len(f.Headers))
+		for j, x := range f.Headers {
+			d.leaf(source.Headers[j].Leaf)
+			d.decision(x)
 		}
+		d.add(len(f.Events))
 		for j := range f.Events {
-			e := source.Events[j]
-			e.Leaves = nil
-			out := part{Event: e, Only: f.Events[j].Only, KeyFrom: f.Events[j].KeyFrom}
-			for k, d := range f.Events[j].Decisions {
-				if d.Technique.Name != "" && d.Technique.Name != Drop {
-					out.Leaving = append(out.Leaving, leaving{source.Events[j].Leaves[k], d})
+			d.event(&source.Events[j])
+			d.add(f.Events[j].Only, f.Events[j].KeyFrom)
+			for k, x := range f.Events[j].Decisions {
+				if x.Technique.Name != "" && x.Technique.Name != Drop {
+					d.leaf(source.Events[j].Leaves[k])
+					d.decision(x)
 				}
 			}
-			s.Events = append(s.Events, out)
-		}
-		shares = append(shares, s)
-	}
-	return struct {
-		Recipient Recipient
-		Purpose   Purpose
-		Shares    []share
-	}{r, purpose, shares}
-}
-
-// unplaced is the source without what is written for people.
-func (s *Source) unplaced() Source {
-	out := *s
-	out.Key.Rule = ""
-	out.Headers = slices.Clone(s.Headers)
-	for i := range out.Headers {
-		out.Headers[i].Leaf.Rule = ""
-	}
-	out.Events = slices.Clone(s.Events)
-	for i := range out.Events {
-		out.Events[i].Leaves = slices.Clone(out.Events[i].Leaves)
-		for j := range out.Events[i].Leaves {
-			out.Events[i].Leaves[j].Rule = ""
+			d.add("end")
 		}
 	}
-	return out
-}
-
-func (f *Flow) unplaced() Flow {
-	out := *f
-	out.Headers = withoutRules(f.Headers)
-	out.Events = slices.Clone(f.Events)
-	for i := range out.Events {
-		out.Events[i].Decisions = withoutRules(out.Events[i].Decisions)
-	}
-	return out
-}
-
-func withoutRules(decisions []Decision) []Decision {
-	out := slices.Clone(decisions)
-	for i := range out {
-		out[i].Rule = ""
-	}
-	return out
-}
-
-func sum(v any) string {
-	text, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // a plan is strings, numbers and lists
-	}
-	h := sha256.New()
-	h.Write([]byte(planFormat))
-	h.Write(text)
-	return hex.EncodeToString(h.Sum(nil))
 }
