@@ -10,6 +10,7 @@ import (
 	"flag"
 	"os"
 	"os/signal"
+	"runtime/pprof"
 	"strings"
 	"syscall"
 
@@ -25,17 +26,33 @@ func main() {
 	in := flag.String("in", "", "source topic")
 	out := flag.String("out", "", "output topic")
 	quarantine := flag.String("quarantine", "", "quarantine topic; stays empty")
+	workers := flag.Int("workers", 0, "transactions at a time; 0: as many as cores")
+	commit := flag.Duration("commit", 0, "commit interval; 0: the product's default")
+	profile := flag.String("profile", "", "file for a CPU profile of the whole run")
 	flag.Parse()
 	log := zerolog.New(os.Stderr)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
+	if *profile != "" {
+		f, err := os.Create(*profile)
+		if err == nil {
+			err = pprof.StartCPUProfile(f)
+		}
+		if err != nil {
+			log.Error().Err(err).Msg("could not profile")
+			os.Exit(1)
+		}
+		defer pprof.StopCPUProfile()
+	}
 	// What is not set here is the product's default too.
 	s, err := stream.New(stream.Options{
 		Connection: stream.Connection{Brokers: strings.Split(*brokers, ","), ClientID: "passthrough"},
 		Group:      *group, Instance: "bench", Sources: []string{*in}, Quarantine: *quarantine,
-		Recipients:    []stream.Recipient{{Name: "all", Topic: *out}},
-		MaxBatchBytes: 64 << 20,
-		Logger:        log,
+		Recipients:     []stream.Recipient{{Name: "all", Topic: *out}},
+		Workers:        *workers,
+		CommitInterval: *commit,
+		MaxBatchBytes:  64 << 20,
+		Logger:         log,
 	}, func(int) (stream.Processor, error) { return &forward{}, nil })
 	if err == nil {
 		err = s.Run(ctx)

@@ -95,6 +95,7 @@ func (s *Service) Run(ctx context.Context) error {
 	if s.config.MemoryLimit > 0 {
 		debug.SetMemoryLimit(int64(s.config.MemoryLimit))
 	}
+	settle()
 	if s.config.AssumeConsent {
 		s.log.Warn().Msg("consent was assumed: events are forwarded for purposes whose basis is consent although nobody was asked")
 	}

@@ -60,18 +60,11 @@ func (a *appender) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// append compresses src to the end of dst.
+// append compresses src to the end of dst. Snappy is the builder's own business.
 func (c *compressor) append(dst []byte, codec Codec, src []byte) ([]byte, error) {
 	switch codec {
 	case None:
 		return append(dst, src...), nil
-	case Snappy:
-		room := s2.MaxEncodedLen(len(src))
-		if cap(dst)-len(dst) < room {
-			dst = append(make([]byte, 0, len(dst)+room), dst...)
-		}
-		packed := s2.EncodeSnappy(dst[len(dst):len(dst)+room], src)
-		return dst[:len(dst)+len(packed)], nil
 	case Gzip:
 		if c.gzip == nil {
 			c.gzip = gzip.NewWriter(io.Discard)

@@ -9,8 +9,11 @@ import (
 )
 
 const (
-	fetchWait       = 250 * time.Millisecond // how long a broker may wait for records
-	partitionBytes  = 1 << 20
+	fetchWait = 250 * time.Millisecond // how long a broker may wait for records
+	// partitionBytes is what one fetch asks for of one partition. Two fetches of every partition are in memory at a
+	// time; more saved no CPU time. Where batches turn out to be larger, wideBytes are asked for: Kafka's default limit.
+	partitionBytes  = 512 << 10
+	wideBytes       = 1 << 20
 	leastFetchBytes = 64 << 10
 	readCommitted   = 1
 	readUncommitted = 0
@@ -24,6 +27,7 @@ type cursor struct {
 	// Guarded by fetcher.mu, shared with the fetching goroutines.
 	leader leader
 	fetch  int64     // what to ask for next
+	wide   bool      // its batches are larger than partitionBytes
 	turn   int       // changes when fetch is set back: what was asked for before is then of no use
 	pause  time.Time // no fetching before
 	halted bool      // no fetching until resumed
@@ -203,8 +207,12 @@ func (f *fetcher) request(to broker) (*fetchRequest, map[tp]asked, <-chan struct
 			req.Topics = append(req.Topics, fetchTopic{Topic: c.topic, ID: c.id})
 		}
 		t := &req.Topics[len(req.Topics)-1]
+		size := partitionBytes
+		if c.wide {
+			size = wideBytes
+		}
 		t.Partitions = append(t.Partitions, fetchPartition{
-			Partition: c.partition, LeaderEpoch: c.leader.epoch, Offset: c.fetch, FetchedEpoch: -1, LogStart: -1, MaxBytes: int32(min(partitionBytes, f.maxBytes)),
+			Partition: c.partition, LeaderEpoch: c.leader.epoch, Offset: c.fetch, FetchedEpoch: -1, LogStart: -1, MaxBytes: int32(min(size, f.maxBytes)),
 		})
 		what[c.tp] = asked{c.fetch, c.turn}
 	}
@@ -232,8 +240,20 @@ func (f *fetcher) advance(got *fetched) {
 				continue
 			}
 			if got.asked[c.tp] == (asked{c.fetch, c.turn}) {
-				c.fetch = offsetAfter(p.records().bytes, c.fetch)
+				c.advance(p.records().bytes, p.LastStable)
 			}
 		}
+	}
+}
+
+// advance moves the cursor past the whole batches in set. Of what is longer than was asked for, a broker gives nothing
+// unless it is the first thing in its answer: nothing, where stable says there is more, means to ask for more.
+func (c *cursor) advance(set []byte, stable int64) {
+	before := c.fetch
+	c.fetch = offsetAfter(set, before)
+	if c.fetch > before {
+		c.wide = len(set) > partitionBytes
+	} else if stable > before {
+		c.wide = true
 	}
 }

@@ -77,8 +77,8 @@ type Options struct {
 
 	FetchBytes      int  // default 64 MiB: fetched, not yet processed, of the whole process
 	MaxBatchBytes   int  // default 32 MiB: what one record batch may decompress to
-	OutboxBytes     int  // default 8 MiB for each worker: outputs that wait for their transaction
-	ProcessBytes    int  // default 1 MiB: decompressed records in one call of Process, roughly
+	OutboxBytes     int  // default 16 MiB: outputs that wait for their transaction, before compression, of all workers; see outboxShare
+	ProcessBytes    int  // default 256 KiB: decompressed records in one call of Process, roughly
 	UnstableOffsets bool // reads offsets of open transactions: breaks exactly-once, only for a test that shows it
 
 	Control    Control
@@ -158,7 +158,7 @@ func (o *Options) setDefaults() {
 		p *int
 		d int
 	}{
-		{&o.Workers, runtime.GOMAXPROCS(0)}, {&o.FetchBytes, 64 << 20}, {&o.MaxBatchBytes, 32 << 20}, {&o.OutboxBytes, 8 << 20}, {&o.ProcessBytes, 1 << 20},
+		{&o.Workers, runtime.GOMAXPROCS(0)}, {&o.FetchBytes, 64 << 20}, {&o.MaxBatchBytes, 32 << 20}, {&o.OutboxBytes, 16 << 20}, {&o.ProcessBytes, 256 << 10},
 	} {
 		if *n.p == 0 {
 			*n.p = n.d
@@ -187,6 +187,14 @@ func (o *Options) setDefaults() {
 	if o.Registerer == nil {
 		o.Registerer = prometheus.NewRegistry()
 	}
+}
+
+// leastOutbox keeps transactions large enough to be worth their requests, however many workers share OutboxBytes.
+const leastOutbox = 4 << 20
+
+// outboxShare is what one worker's outputs may take before it commits: its part of OutboxBytes, or leastOutbox.
+func (o *Options) outboxShare() int {
+	return max(o.OutboxBytes/max(o.Workers, 1), min(leastOutbox, o.OutboxBytes))
 }
 
 // topics gives the sources in order, each once.

@@ -21,8 +21,8 @@ const (
 	// is not compressed to find out. Text may well shrink to an eighth; what shrinks more, its readers should not get.
 	mostPlain      = 32 << 20
 	mostPlainRatio = 8
-	// keepBuilder is the largest buffer that a builder, or the seal, keeps for the next transaction.
-	keepBuilder = 2 * fullBatch
+	// keepBuilder is the most that one builder, or the seal, keeps for the next transaction.
+	keepBuilder = 3 * fullBatch
 )
 
 // parcel is what one transaction writes to one partition.
@@ -54,16 +54,18 @@ type outbox struct {
 	pack       compressor
 	clock      func() time.Time
 
-	parcels map[tp]*parcel
-	bytes   int // uncompressed, of all parcels
-	counts  counts
-	free    []*builder
-	sealed  []byte
-	sticky  uint32 // moves on with every batch; null keys follow it
+	parcels  map[tp]*parcel
+	bytes    int // uncompressed, of all parcels
+	counts   counts
+	free     []*builder
+	kept     int // bytes that the free builders hold
+	mostKept int // as many as a transaction needs, compressed and not
+	sealed   []byte
+	sticky   uint32 // moves on with every batch; null keys follow it
 }
 
 func newOutbox(o *Options, seal func([]byte, *event.Quarantined) ([]byte, error)) *outbox {
-	return &outbox{recipients: o.Recipients, seal: seal, codec: o.Codec, clock: o.Now, parcels: make(map[tp]*parcel), counts: newCounts(len(o.Recipients))}
+	return &outbox{recipients: o.Recipients, seal: seal, codec: o.Codec, clock: o.Now, parcels: make(map[tp]*parcel), counts: newCounts(len(o.Recipients)), mostKept: 2 * o.outboxShare()}
 }
 
 // batch begins the batch of one source partition.
@@ -204,9 +206,12 @@ func (o *outbox) fits(to *outputTopic, size int, out *event.Output) (bool, error
 
 func (o *outbox) add(to *outputTopic, partition int32, size int, out *event.Output) {
 	b := o.open(to, partition, size)
-	before := len(b.records)
+	before := b.plain
 	b.append(out.Time, out.Key, out.Value, out.Headers)
-	o.bytes += len(b.records) - before
+	o.bytes += b.plain - before
+	if o.codec == Snappy {
+		b.squeeze()
+	}
 }
 
 // open gives the batch that a record of this size goes into.
@@ -229,16 +234,18 @@ func (o *outbox) builder() *builder {
 	if n := len(o.free); n > 0 {
 		b := o.free[n-1]
 		o.free = o.free[:n-1]
+		o.kept -= b.held()
 		return b
 	}
 	return &builder{}
 }
 
-// recycle keeps a builder for the next batch, unless it has grown large.
+// recycle keeps a builder for the next batch, unless it, or all of them together, would keep much.
 func (o *outbox) recycle(b *builder) {
-	if len(o.free) < 256 && cap(b.records) <= keepBuilder && cap(b.batch) <= keepBuilder {
+	if size := b.held(); size <= keepBuilder && o.kept+size <= o.mostKept {
 		b.reset()
 		o.free = append(o.free, b)
+		o.kept += size
 	}
 }
 

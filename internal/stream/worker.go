@@ -388,7 +388,7 @@ func (w *worker) decide(hard context.Context, c *cursor, next int64) error {
 	w.dec.forget()
 	c.next, c.tries = next, 0
 	w.touch(c)
-	if w.out.bytes >= w.s.opts.OutboxBytes {
+	if w.out.bytes >= w.s.opts.outboxShare() {
 		return w.flush(hard)
 	}
 	return nil
