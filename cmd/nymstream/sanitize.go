@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -34,6 +35,9 @@ func (sanitizeCommand) Help() string {
 }
 
 func (c *sanitizeCommand) Run(ctx context.Context, std streams) (err error) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(25) // reading the policy is all that makes garbage: it shall not decide what a pipe takes of memory
+	}
 	plan, err := policy.Load(c.Policy, policy.Packs())
 	if err != nil {
 		return err

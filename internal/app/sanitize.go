@@ -61,6 +61,7 @@ func Sanitize(ctx context.Context, o SanitizeOptions) (Counts, error) {
 	if o.Limits.MaxBytes == 0 {
 		o.Limits.MaxBytes = 10 << 20
 	}
+	o.Limits.SealKeys = 1024 // a pipe is small before it is fast
 	topic := o.Plan.Sources[source].Topics[0]
 	o.Plan = narrowed(o.Plan, source, recipient) // nothing else here must hold the whole plan
 	p, err := pipeline.New(o.Plan, o.Keys, pipeline.Options{AssumeConsent: o.AssumeConsent, Now: o.Now, Limits: o.Limits})

@@ -18,12 +18,13 @@ type Program struct {
 	options Options
 }
 
-// Options bounds what a payload may be. Zero values take the defaults.
+// Options bounds what a payload may be, and what a worker keeps. Zero values take the defaults.
 type Options struct {
 	MaxDepth  int // nesting of objects and arrays; default 128
 	MaxBytes  int // size of a payload; default 10 MiB, at most 1 GiB
 	MaxFields int // named fields and their containers; default 131,072
 	MaxOutput int // size of one recipient's output; default MaxBytes
+	SealKeys  int // people whose sealing keys a worker keeps, 1.2 KB each; default 8192
 }
 
 func (o *Options) validate() error {

@@ -103,7 +103,7 @@ func (w *Worker) leaf(dst []byte, at int32, o *op) ([]byte, bool) {
 			return append(dst, v.Raw...), true
 		}
 	}
-	dst, verdict := o.technique.Append(dst, v, &w.scope)
+	dst, verdict := o.technique.Append(dst, v, w.scope)
 	switch verdict {
 	case transform.Done:
 		return dst, true

@@ -32,7 +32,7 @@ func (w *Worker) AppendHeaders(dst []event.Header, source, flow int, in []event.
 			start := len(w.headers)
 			var verdict transform.Verdict
 			w.current = transform.Value{Kind: transform.String, Text: in[i].Value, Raw: w.quoted}
-			w.headers, verdict = allowed[j].technique.Append(w.headers, &w.current, &w.scope)
+			w.headers, verdict = allowed[j].technique.Append(w.headers, &w.current, w.scope)
 			if verdict != transform.Done {
 				w.misfits[w.flow]++
 				continue

@@ -27,7 +27,7 @@ type Worker struct {
 
 	found   [8]found
 	most    int // length of dst at which an output is too large
-	scope   transform.Scope
+	scope   *transform.Scope
 	current transform.Value
 	decoded []byte // an unescaped string
 	other   []byte
@@ -52,7 +52,7 @@ func (p *Program) MaxBytes() int { return p.options.MaxBytes }
 
 // Worker makes a worker of the program.
 func (p *Program) Worker() *Worker {
-	w := &Worker{program: p, misfits: make([]uint64, len(p.Plan.Flows))}
+	w := &Worker{program: p, misfits: make([]uint64, len(p.Plan.Flows)), scope: transform.NewScope(transform.ScopeOptions{Keys: p.options.SealKeys})}
 	w.maxDepth, w.maxFields = p.options.MaxDepth, p.options.MaxFields
 	return w
 }
@@ -215,12 +215,12 @@ func (w *Worker) AppendSourceKey(dst []byte, source, flow int, key []byte, d *ke
 	}
 	w.scope.Domain = d
 	w.current = transform.Value{Kind: transform.String, Text: key}
-	return s.key.AppendPseudonym(dst, &w.current, &w.scope)
+	return s.key.AppendPseudonym(dst, &w.current, w.scope)
 }
 
 func (w *Worker) pseudonym(dst []byte, at int32, id *transform.Identity, d *keyring.Domain) ([]byte, transform.Verdict) {
 	w.scope.Domain = d
-	return id.AppendPseudonym(dst, w.value(&w.tape[at]), &w.scope)
+	return id.AppendPseudonym(dst, w.value(&w.tape[at]), w.scope)
 }
 
 // Misfits tells of every flow of the plan how many leaves were dropped since the last call because their value

@@ -3,6 +3,7 @@
 package rig
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -106,8 +107,37 @@ func (i *Instance) supervise(cmd *exec.Cmd) {
 // Kill sends kill -9; a stopped process dies too. The supervisor starts the next one.
 func (i *Instance) Kill() error { return i.signal(syscall.SIGKILL) }
 
-// Pause sends SIGSTOP: to everybody else the instance looks dead, but it will come back.
-func (i *Instance) Pause() error { return i.signal(syscall.SIGSTOP) }
+// Pause sends SIGSTOP and waits until it has worked: to everybody else the instance looks dead, but it will come back.
+func (i *Instance) Pause() error {
+	if err := i.signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	i.mu.Lock()
+	pid := i.process.Pid
+	i.mu.Unlock()
+	for deadline := time.Now().Add(5 * time.Second); !stopped(pid); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			return errors.New("the process goes on after SIGSTOP")
+		}
+	}
+	return nil
+}
+
+// stopped tells whether every thread of a process has stopped: on a busy machine one may go on for a while after the signal.
+// Where there is no /proc it is believed.
+func stopped(pid int) bool {
+	states, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	if err != nil {
+		return false
+	}
+	for _, file := range states {
+		text, err := os.ReadFile(file)
+		if at := bytes.LastIndexByte(text, ')'); err == nil && (at+2 >= len(text) || text[at+2] != 'T') {
+			return false
+		}
+	}
+	return true
+}
 
 // Resume sends SIGCONT.
 func (i *Instance) Resume() error { return i.signal(syscall.SIGCONT) }
