@@ -9,7 +9,7 @@ COPY examples examples
 COPY internal internal
 # timetzdata: the image has no time zones, and packs may name one.
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
-    CGO_ENABLED=0 go build -trimpath -tags timetzdata -ldflags "-s -w" -o /out/nymstream ./cmd/nymstream
+    CGO_ENABLED=0 go build -trimpath -pgo=cmd/nymstream/release.pgo -tags timetzdata -ldflags "-s -w" -o /out/nymstream ./cmd/nymstream
 # What a new volume begins as: owned by the user that runs, closed to others.
 RUN install -d -m 0700 /out/state
 

@@ -13,13 +13,13 @@ FUZZ_TIME ?= 30s
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build check format vet lint vuln test test-race test-kafka chaos interop bench bench-peers bench-guard fuzz golden demo up down
+.PHONY: help build check format vet lint vuln test test-race test-kafka chaos interop bench bench-peers bench-guard pgo fuzz golden demo up down
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' Makefile
 
-build: ## bin/nymstream
-	go build -trimpath -o bin/nymstream ./cmd/nymstream
+build: ## bin/nymstream, optimized by a profile: takes two minutes the first time
+	go build -trimpath -pgo=cmd/nymstream/release.pgo -o bin/nymstream ./cmd/nymstream
 
 check: format vet lint vuln test ## format, vet, lint, known vulnerabilities, tests
 
@@ -61,6 +61,10 @@ bench: ## what sanitizing costs: the rewrite alone, and Kafka to Kafka beside ot
 
 bench-peers: ## the same work by others, beside ours; BENCH_QUICK=1 for a look, BENCH_JSON=FILE and BENCH_SVG=FILE keep the figures
 	scripts/with-kafka.sh -- go test -tags bench -count=1 -v -timeout 3h -run 'TestBenchPeers$$' ./bench
+
+pgo: ## record the profile that releases are optimized by
+	$(MAKE) bench BENCH_ROUNDS=1 BENCH_PROFILE=$(CACHE)/pgo
+	cp $(CACHE)/pgo/cpu.pprof cmd/nymstream/release.pgo
 
 bench-guard: ## fails when sanitizing has become a quarter dearer than recorded, in a frozen baseline's time; UPDATE=1 records anew
 	go test -tags bench -count=1 -v -run TestGuard ./bench/guard

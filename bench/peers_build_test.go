@@ -69,7 +69,11 @@ func peers(t *testing.T, root string) (had []*peer, missing []Missing) {
 func goProgram(name string) func(dir, to string) (string, error) {
 	return func(dir, to string) (string, error) {
 		bin := filepath.Join(to, name)
-		return bin, command(filepath.Join(dir, name), "go", "build", "-trimpath", "-o", bin, ".")
+		profile := "off"
+		if name == product {
+			profile = filepath.Join(dir, "..", "..", releaseProfile)
+		}
+		return bin, command(filepath.Join(dir, name), "go", "build", "-trimpath", "-pgo="+profile, "-o", bin, ".")
 	}
 }
 
