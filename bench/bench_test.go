@@ -22,7 +22,7 @@ func TestBench(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := &Report{Machine: machine()}
-	r.Rewrite = rewrite(t, root, 5)
+	r.Rewrite = rewrite(t, root, 10)
 	t.Run("kafka", func(t *testing.T) {
 		r.Input, r.Kafka = kafkaToKafka(t, root, setting(t, "BENCH_EVENTS", 500_000), setting(t, "BENCH_ROUNDS", 3))
 	})

@@ -22,7 +22,7 @@ import (
 )
 
 // rewriteEvents is how many events one run of the benchmark takes: enough for its start to cost next to nothing.
-const rewriteEvents = 400_000
+const rewriteEvents = 200_000
 
 // rewrite runs BenchmarkProcess on one core, as often as told, each time in a process of its own:
 // on a busy machine its CPU time means more than the time on the clock.
@@ -30,7 +30,7 @@ func rewrite(t *testing.T, root string, runs int) []Rewrite {
 	t.Helper()
 	dir := t.TempDir()
 	bin := filepath.Join(dir, "pipeline.test")
-	compile := exec.Command("go", "test", "-c", "-trimpath", "-o", bin, "./internal/pipeline")
+	compile := exec.Command("go", "test", "-c", "-trimpath", "-pgo="+filepath.Join(root, releaseProfile), "-o", bin, "./internal/pipeline")
 	compile.Dir = root
 	if out, err := compile.CombinedOutput(); err != nil {
 		t.Fatalf("build the benchmark: %v\n%s", err, out)
