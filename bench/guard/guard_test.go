@@ -6,6 +6,7 @@ package guard
 
 import (
 	"os"
+	"regexp"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -50,7 +51,7 @@ func TestGuard(t *testing.T) {
 			if update {
 				got := Ratio(c.measure(t, moreRounds, 1))
 				t.Logf("ratio %.3f, recorded before %.3f", got, recorded[name].Ratio)
-				recorded[name] = Record{got, runtime.Version(), time.Now().UTC().Format(time.DateOnly)}
+				recorded[name] = Record{got, runtime.Version(), processor(), time.Now().UTC().Format(time.DateOnly)}
 				return
 			}
 			r, known := recorded[name]
@@ -58,15 +59,15 @@ func TestGuard(t *testing.T) {
 				t.Skipf("no ratio is recorded for %s: nothing to judge by", name)
 			}
 			all := c.measure(t, guardRounds, 1)
-			if err := r.Judge(Ratio(all)); err != nil {
+			if err := r.Judge(Ratio(all), processor()); err != nil {
 				t.Logf("once more with more rounds: %v", err)
 				all = append(all, c.measure(t, moreRounds, 1)...)
 			}
 			got := Ratio(all)
-			if err := r.Judge(got); err != nil {
+			if err := r.Judge(got, processor()); err != nil {
 				t.Errorf("%v; now %s. A rise that is meant: `make bench-guard UPDATE=1`, and say why in the commit", err, runtime.Version())
 			}
-			t.Logf("ratio %.3f, recorded %.3f, limit %.3f", got, r.Ratio, r.Ratio*tolerance)
+			t.Logf("ratio %.3f, recorded %.3f, limit %.3f", got, r.Ratio, r.Limit(processor()))
 			if r.Stale(got) {
 				t.Logf("much better than recorded: `make bench-guard UPDATE=1` keeps it so")
 			}
@@ -79,11 +80,24 @@ func TestGuard(t *testing.T) {
 	}
 }
 
+// processor is what the kernel calls it.
+func processor() string {
+	text, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return ""
+	}
+	model := regexp.MustCompile(`(?m)^model name\s*:\s*(.+)$`).FindSubmatch(text)
+	if model == nil {
+		return ""
+	}
+	return string(model[1])
+}
+
 // A guard that cannot fail guards nothing: sanitizing everything twice does not pass by the ratio of once, taken in the same minute.
 func TestGuardNoticesTwiceTheWork(t *testing.T) {
 	c := newCourse(t, varied(t, workload.Size1K, variedCount))
 	once, twice := Ratio(c.measure(t, guardRounds, 1)), Ratio(c.measure(t, guardRounds, 2))
-	if err := (Record{Ratio: once}).Judge(twice); err == nil {
+	if err := (Record{Ratio: once}).Judge(twice, ""); err == nil {
 		t.Errorf("want twice the work to fail, got ratio %.3f after %.3f", twice, once)
 	}
 }

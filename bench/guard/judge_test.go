@@ -27,7 +27,7 @@ func TestRatioIsThatOfTheBestStretches(t *testing.T) {
 // A rewrite that does its work twice must not pass, nor one that is a third slower; noise must.
 func TestJudge(t *testing.T) {
 	const event, baseline = 6 * time.Microsecond, 30 * time.Microsecond
-	record := Record{Ratio: Ratio(rounds(event, baseline)), Go: "go1.26.8", Date: "2026-11-23"}
+	record := Record{Ratio: Ratio(rounds(event, baseline)), Go: "go1.26.8", CPU: "this", Date: "2026-11-23"}
 	for _, c := range []struct {
 		what  string
 		got   float64
@@ -43,14 +43,25 @@ func TestJudge(t *testing.T) {
 		{"nothing measured", 0, true},
 		{"no number", math.NaN(), true},
 	} {
-		if err := record.Judge(c.got); (err != nil) != c.fails {
+		if err := record.Judge(c.got, "this"); (err != nil) != c.fails {
 			t.Errorf("%s, ratio %.3f: want failure %v, got %v", c.what, c.got, c.fails, err)
 		}
 	}
 }
 
+// Elsewhere the same code may have another ratio, but not any.
+func TestJudgeOnAnotherProcessor(t *testing.T) {
+	record := Record{Ratio: 0.2, CPU: "this"}
+	if err := record.Judge(0.28, "that"); err != nil {
+		t.Errorf("two fifths dearer: want no failure, got %v", err)
+	}
+	if err := record.Judge(0.32, "that"); err == nil {
+		t.Error("three fifths dearer: want a failure, got none")
+	}
+}
+
 func TestJudgeNeedsARecord(t *testing.T) {
-	if err := (Record{}).Judge(0.2); err == nil {
+	if err := (Record{}).Judge(0.2, ""); err == nil {
 		t.Error("want an error without a record, got none")
 	}
 }
@@ -64,7 +75,7 @@ func TestStale(t *testing.T) {
 
 func TestRecordsAreReadAsWritten(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "ratio.json")
-	want := Record{0.2, "go1.26.8", "2026-11-23"}
+	want := Record{0.2, "go1.26.8", "AMD EPYC", "2026-11-23"}
 	if err := (Records{"event/amd64": want}).Write(file); err != nil {
 		t.Fatal(err)
 	}

@@ -46,7 +46,7 @@ func (w *Worker) container(dst []byte, at int32) (_ []byte, any bool) {
 			dst, written = w.measure(dst, e, o)
 		case e.container():
 			dst, written = w.container(dst, here)
-		case e.exact && e.end-e.start <= o.verbatim[e.kind]: // BenchmarkProcess: 4 %
+		case e.exact && e.end-e.start <= o.verbatim[e.kind]: // BenchmarkProcess
 			dst, written = append(dst, e.raw(w.payload)...), true
 		default:
 			dst, written = w.leaf(dst, here, o)
@@ -76,7 +76,7 @@ func (w *Worker) container(dst []byte, at int32) (_ []byte, any bool) {
 const shortMember = 32
 
 // appendMember writes the name of a member and its colon, after a comma where another member stands before.
-// A copy of a fixed size is two instructions, where one of the name's size is a call (BenchmarkProcess: 3 %).
+// A copy of a fixed size is two instructions, where one of the name's size is a call (BenchmarkProcess).
 func (o *op) appendMember(dst []byte, comma bool) []byte {
 	if !comma {
 		return append(dst, o.member[1:]...)

@@ -303,7 +303,7 @@ func (s *scanner) members(i int, n *node, at int32, depth int) int {
 	for more {
 		first := i
 		g := *next
-		if g != nil && g.right(p, i) { // BenchmarkRead: a third
+		if g != nil && g.right(p, i) { // see guess; BenchmarkRead
 			if i += g.size; uint(i) < uint(len(p)) && p[i] <= ' ' {
 				i = s.space(i)
 			}

@@ -27,7 +27,7 @@ func special(x uint64) uint64 {
 }
 
 // text finds the closing quote of a string whose first byte is at i. Eight bytes at a time, until one of them
-// is special (BenchmarkRead: half the time of a byte loop).
+// is special (BenchmarkRead).
 func (s *scanner) text(i int) (end int, escaped bool) {
 	p := s.payload
 	for uint(i)+8 <= uint(len(p)) {
