@@ -46,7 +46,8 @@ func (g *guess) right(p []byte, i int) bool {
 
 // Limits of what is learned about keys that nobody named.
 const (
-	mostStrangers   = 24 // of one object
+	mostStrangers   = 24   // of one object
+	mostMet         = 4096 // of all objects: keys can be made up
 	longestStranger = 64
 )
 
@@ -80,9 +81,10 @@ func (s *scanner) stranger(n *node, name []byte) *guess {
 			return g
 		}
 	}
-	if len(o.strangers) >= mostStrangers || len(name) > longestStranger {
+	if len(o.strangers) >= mostStrangers || s.met >= mostMet || len(name) > longestStranger {
 		return nil
 	}
+	s.met++
 	g := newGuess(string(name), nil)
 	o.strangers = append(o.strangers, g)
 	return g

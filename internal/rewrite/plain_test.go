@@ -216,6 +216,30 @@ func TestScanLearnsNothingWrong(t *testing.T) {
 	}
 }
 
+// Keys can be made up without end: what is learned of them must have one.
+func TestScanLearnsOnlySoMuch(t *testing.T) {
+	var places []string
+	for i := range 300 {
+		places = append(places, fmt.Sprintf("$.o%d.x", i))
+	}
+	trie := newTrie(paths(t, places...))
+	s := &scanner{maxDepth: 128, maxFields: 1 << 17}
+	for round := range 40 {
+		b := []byte{'{'}
+		for i := range 300 {
+			b = fmt.Appendf(b, `"o%d":{"made up %d":1,"x":2},`, i, round)
+		}
+		compare(t, s, append(b, `"end":0}`...), trie)
+	}
+	learned := 0
+	for i := range s.orders {
+		learned += len(s.orders[i].strangers)
+	}
+	if learned != mostMet {
+		t.Errorf("%d unnamed keys learned, want %d", learned, mostMet)
+	}
+}
+
 func TestScanFindsWhatPlainFinds(t *testing.T) {
 	trie, s := sampleTrie(t), &scanner{maxDepth: 128, maxFields: 1 << 17}
 	files, err := filepath.Glob(filepath.Join(filepath.Dir(shared(t, "corpus/events/MANIFEST.tsv")), "*", "*.jsonl"))

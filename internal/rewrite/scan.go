@@ -16,6 +16,7 @@ type scanner struct {
 	tape     []entry
 	learned  map[*trie][]order
 	orders   []order  // those of the trie, by node
+	met      int      // keys learned that nobody named
 	slots    []int32  // tape index of the first occurrence of each probed node
 	seen     []uint64 // stack of bit sets: the named keys met in the open objects that have more than 64
 	key      []byte   // an unescaped key
