@@ -33,11 +33,11 @@ type plan struct {
 
 func (p *plan) flags(f *flag.FlagSet) {
 	f.IntVar(&p.recipients, "recipients", 1, "plan: recipients of each event")
-	f.Float64Var(&p.cpu, "cpu", 10.4, "plan: CPU-seconds a million events, one recipient")
-	f.Float64Var(&p.further, "cpu-further", 5, "plan: CPU-seconds a million events, each further recipient")
+	f.Float64Var(&p.cpu, "cpu", 8, "plan: CPU-seconds a million events, one recipient")
+	f.Float64Var(&p.further, "cpu-further", 4.3, "plan: CPU-seconds a million events, each further recipient")
 	f.Float64Var(&p.broker, "cpu-broker", 10, "plan: the broker's CPU-seconds a million events")
-	f.Float64Var(&p.in, "bytes-in", 535, "plan: bytes an event of the source topic on disk")
-	f.Float64Var(&p.out, "bytes-out", 479, "plan: bytes an event of a recipient's topic on disk")
+	f.Float64Var(&p.in, "bytes-in", 539, "plan: bytes an event of the source topic on disk")
+	f.Float64Var(&p.out, "bytes-out", 507, "plan: bytes an event of a recipient's topic on disk")
 	f.Float64Var(&p.busy, "busy", 0.6, "plan: share of the cores in use at the peak, when a zone is lost")
 	f.IntVar(&p.zones, "zones", 3, "plan: zones; one may be lost")
 	f.IntVar(&p.cores, "cores", 4, "plan: cores and workers of an instance")
@@ -46,8 +46,8 @@ func (p *plan) flags(f *flag.FlagSet) {
 	f.Float64Var(&p.hoursIn, "hours-in", 24, "plan: retention of the source")
 	f.Float64Var(&p.hoursOut, "hours-out", 168, "plan: retention of a recipient's topic")
 	f.Float64Var(&p.commit, "commit", 0.1, "plan: seconds of a transaction")
-	f.Float64Var(&p.peak, "mib", 217, "plan: MiB of an instance with one worker")
-	f.Float64Var(&p.worker, "mib-worker", 28, "plan: MiB of each further worker")
+	f.Float64Var(&p.peak, "mib", 149, "plan: MiB of an instance with one worker")
+	f.Float64Var(&p.worker, "mib-worker", 5, "plan: MiB of each further worker")
 	f.Float64Var(&p.pause, "pause", 4, "plan: seconds of a rebalance in which nothing is read")
 }
 
