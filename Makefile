@@ -16,7 +16,7 @@ export CGO_ENABLED ?= 0
 .PHONY: help build check format vet lint vuln test test-race test-kafka chaos interop bench bench-peers bench-guard pgo fuzz golden demo up down
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' Makefile
 
 build: ## bin/nymstream, optimized by a profile: takes two minutes the first time
 	go build -trimpath -pgo=cmd/nymstream/release.pgo -o bin/nymstream ./cmd/nymstream
