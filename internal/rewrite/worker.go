@@ -249,6 +249,7 @@ func (w *Worker) Trim() {
 	if cap(w.tape) > usual/32 {
 		w.tape = nil
 	}
+	w.scope.People.Trim()
 	for _, b := range []*[]byte{&w.decoded, &w.other, &w.headers, &w.quoted, &w.key} {
 		if cap(*b) > usual {
 			*b = nil

@@ -2,17 +2,21 @@
 
 package transform
 
-import "github.com/nymstream/nymstream/internal/keyring"
+import (
+	"slices"
+
+	"github.com/nymstream/nymstream/internal/keyring"
+)
 
 // Subjects are the people that one record names. They are collected first and then taken through the PRFs together,
 // once for the record and once for each domain, however many leaves, seals and keys ask for them. The zero value is empty.
 // Not safe for concurrent use.
 type Subjects struct {
-	who    []subject
-	lanes  []keyring.Lane // of each, in the same order
-	names  []byte         // their labels and canonical forms, one behind the other
-	secret bool           // the lanes' secrets are derived
-	domain *keyring.Domain
+	who     []subject
+	lanes   []keyring.Lane  // of each, in the same order, as far as their secrets are derived
+	names   []byte          // their labels and canonical forms, one behind the other
+	domain  *keyring.Domain // where the first lanes, digests of them, have their digest
+	digests int
 }
 
 type subject struct {
@@ -23,7 +27,15 @@ type subject struct {
 
 // Reset forgets the people of the record before.
 func (s *Subjects) Reset() {
-	s.who, s.lanes, s.names, s.secret, s.domain = s.who[:0], s.lanes[:0], s.names[:0], false, nil
+	s.who, s.lanes, s.names, s.domain, s.digests = s.who[:0], s.lanes[:0], s.names[:0], nil, 0
+}
+
+// Trim gives back what a record with unusually many people made it take.
+func (s *Subjects) Trim() {
+	const usual = 1 << 12
+	if cap(s.who) > usual || cap(s.lanes) > usual || cap(s.names) > 64*usual {
+		*s = Subjects{}
+	}
 }
 
 // Add takes in a person and gives their number. What is no identifier is remembered as such: see Verdict.
@@ -32,7 +44,6 @@ func (s *Subjects) Add(id *Identity, v *Value) int {
 	s.names, p.verdict = id.appendName(s.names, v)
 	p.to = len(s.names)
 	s.who = append(s.who, p)
-	s.secret, s.domain = false, nil
 	return len(s.who) - 1
 }
 
@@ -54,33 +65,35 @@ func (s *Subjects) AppendPseudonym(dst []byte, n int, d *keyring.Domain) ([]byte
 	if p.verdict != Done {
 		return dst, p.verdict
 	}
-	if s.domain != d {
+	if s.domain != d || n >= s.digests {
 		s.sum(d)
 	}
 	return appendPseudonym(dst, p.identity.typ, d.EpochText(), &s.lanes[n].Digest), Done
 }
 
+// derive derives the secrets of those who were added since the last time.
 func (s *Subjects) derive() {
-	if s.secret {
+	done := len(s.lanes)
+	if done == len(s.who) {
 		return
 	}
-	if cap(s.lanes) < len(s.who) {
-		s.lanes = make([]keyring.Lane, 2*len(s.who))
-	}
-	s.lanes = s.lanes[:len(s.who)]
-	for i := range s.who {
+	s.lanes = slices.Grow(s.lanes, len(s.who)-done)[:len(s.who)]
+	for i := done; i < len(s.who); i++ {
 		p, l := &s.who[i], &s.lanes[i]
 		l.Secrets, l.Message = p.identity.secrets, s.names[p.from:p.to]
 	}
-	keyring.DeriveLanes(s.lanes)
-	s.secret = true
+	keyring.DeriveLanes(s.lanes[done:])
 }
 
+// sum makes the pseudonyms in a domain of those who have none there yet.
 func (s *Subjects) sum(d *keyring.Domain) {
 	s.derive()
-	for i := range s.who {
+	if s.domain != d {
+		s.domain, s.digests = d, 0
+	}
+	for i := s.digests; i < len(s.who); i++ {
 		s.lanes[i].PRF = d.TypePRF(s.who[i].identity.typ)
 	}
-	keyring.SumLanes(s.lanes)
-	s.domain = d
+	keyring.SumLanes(s.lanes[s.digests:])
+	s.digests = len(s.lanes)
 }

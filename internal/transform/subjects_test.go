@@ -51,6 +51,54 @@ func TestSubjectsTogetherAreSubjectsAlone(t *testing.T) {
 	}
 }
 
+// Who is added after others were asked for is asked for alone: a record cannot make everybody be derived again and again.
+func TestSubjectsAreDerivedOnce(t *testing.T) {
+	f := newFixture(t)
+	acc := f.identity(t, "acc", true)
+	p := &f.scope.People
+	for i := range 300 {
+		v := &Value{Kind: Number, Text: []byte(strconv.Itoa(i))}
+		n := p.Add(acc, v)
+		if i > 0 {
+			p.lanes[0].Secret, p.lanes[0].Digest = keyring.Secret{1}, [16]byte{2} // would be mended by another derivation
+		}
+		want, _ := acc.AppendPseudonym(nil, v, f.scope)
+		if got, _ := p.AppendPseudonym(nil, n, f.scope.Domain); string(got) != string(want) {
+			t.Fatalf("person %d: got %s, want %s", i, got, want)
+		}
+		if i > 0 && p.lanes[0].Digest != [16]byte{2} {
+			t.Fatalf("person 0 was derived again for person %d", i)
+		}
+	}
+}
+
+// A record that names very many people does not make a worker large for ever.
+func TestSubjectsGiveBack(t *testing.T) {
+	f := newFixture(t)
+	acc := f.identity(t, "acc", true)
+	p := &f.scope.People
+	size := func() int { return cap(p.who) + cap(p.lanes) + cap(p.names) }
+	for i := range 5 {
+		p.Add(acc, &Value{Kind: Number, Text: []byte(strconv.Itoa(i))})
+	}
+	p.AppendPseudonym(nil, 0, f.scope.Domain)
+	usual := size()
+	if p.Trim(); size() != usual {
+		t.Error("what is usual was given back too")
+	}
+	for i := range 100_000 {
+		p.Add(acc, &Value{Kind: Number, Text: []byte(strconv.Itoa(i))})
+	}
+	p.AppendPseudonym(nil, 0, f.scope.Domain)
+	if p.Trim(); size() > usual {
+		t.Errorf("%d kept, want at most %d", size(), usual)
+	}
+	n := p.Add(acc, &Value{Kind: Number, Text: []byte("7")})
+	if got, verdict := p.AppendPseudonym(nil, n, f.scope.Domain); verdict != Done || len(got) == 0 {
+		t.Errorf("got %q with verdict %d after giving back", got, verdict)
+	}
+}
+
 // A number of another identity is not believed.
 func TestSubjectOfAnotherIdentity(t *testing.T) {
 	f := newFixture(t)
