@@ -220,12 +220,14 @@ const screenful = 45
 func (d *demo) sample(source int) (best *pipeline.Explanation, err error) {
 	most := 0
 	for _, payload := range d.events[source] {
-		x, err := d.pipeline.Explain(source, nil, payload)
+		events, err := d.pipeline.Explain(source, nil, payload)
 		if err != nil {
 			return nil, err
 		}
-		if left := leavesLeft(x); left > most && len(x.Leaves) <= screenful {
-			best, most = x, left
+		for _, x := range events {
+			if left := leavesLeft(x); left > most && len(x.Leaves) <= screenful {
+				best, most = x, left
+			}
 		}
 	}
 	return best, nil

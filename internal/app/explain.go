@@ -35,7 +35,11 @@ func Explain(plan *policy.Plan, source, recipient string, sample []byte) (*pipel
 	if err != nil {
 		return nil, err
 	}
-	return p.Explain(s, recipients, sample)
+	events, err := p.Explain(s, recipients, sample)
+	if err != nil {
+		return nil, err
+	}
+	return events[0], nil
 }
 
 // How much of a value a table shows, in code points: for one recipient, and for several side by side.

@@ -84,7 +84,6 @@ func Sanitize(ctx context.Context, o SanitizeOptions) (Counts, error) {
 		if len(text) == 0 {
 			continue
 		}
-		counts.In++
 		batch[0] = event.Record{Topic: topic, Offset: line, Time: -1, Value: text}
 		if err := worker.Process(batch, sink); err != nil {
 			return counts, err
@@ -154,6 +153,7 @@ type lineSink struct {
 }
 
 func (s *lineSink) Forward(_ int, _ *event.Record, out *event.Output) error {
+	s.counts.In++
 	s.counts.Forwarded++
 	if _, err := s.out.Write(out.Value); err != nil {
 		return fmt.Errorf("write output: %w", err)
@@ -165,11 +165,13 @@ func (s *lineSink) Forward(_ int, _ *event.Record, out *event.Output) error {
 }
 
 func (s *lineSink) Withhold(_ int, _ *event.Record, reason event.Reason) error {
+	s.counts.In++
 	s.counts.Withheld[reason.String()]++
 	return nil
 }
 
 func (s *lineSink) Quarantine(q *event.Quarantined) error {
+	s.counts.In++
 	s.counts.Quarantined[q.Reason.String()]++
 	if s.refused != nil {
 		s.refused(q.Record.Offset, q.Reason, q.Rule)

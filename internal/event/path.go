@@ -19,6 +19,8 @@ const (
 	Members                    // .*, every member of an object (a deviation from RFC 9535's *)
 	Descend                    // .., any number of steps
 	Parent                     // ^, the enclosing object (relative paths only)
+	Keys                       // ~ behind .*, the names of an object's members
+	Decoded                    // {json}, the document inside a string; Name is how it is encoded
 )
 
 // Segment is one step of a Path.
@@ -27,6 +29,9 @@ type Segment struct {
 	Name  string
 	Index int
 }
+
+// Codecs are how a document can stand inside a string: JSON; JSON in base64; application/x-www-form-urlencoded.
+var Codecs = []string{"json", "base64", "form"}
 
 // Path selects fields of a payload: RFC 9535 with the deviations that docs/POLICY.md lists.
 type Path []Segment
@@ -56,6 +61,9 @@ func ParsePath(s string) (p Path, relative bool, err error) {
 		if n := len(p); n > 0 && p[n-1].Kind == Descend && seg.Kind != Name {
 			return nil, relative, fmt.Errorf("path %q: `..` needs a name after it", s)
 		}
+		if n := len(p); seg.Kind == Keys && (n == 0 || p[n-1].Kind != Members) {
+			return nil, relative, fmt.Errorf("path %q: `~` stands behind `.*`", s)
+		}
 		p = append(p, seg)
 		if seg.Kind == Descend && rest != "" && rest[0] != '[' {
 			rest = "." + rest
@@ -73,8 +81,17 @@ func parseSegment(s string) (Segment, string, error) {
 		return Segment{Kind: Descend}, s[2:], nil
 	case strings.HasPrefix(s, ".*"):
 		return Segment{Kind: Members}, s[2:], nil
+	case s[0] == '~':
+		return Segment{Kind: Keys}, s[1:], nil
+	case s[0] == '{':
+		for _, codec := range Codecs {
+			if rest, ok := strings.CutPrefix(s, "{"+codec+"}"); ok {
+				return Segment{Kind: Decoded, Name: codec}, rest, nil
+			}
+		}
+		return Segment{}, "", fmt.Errorf("`{` begins the way into a document inside a string: {json}, {base64} or {form}")
 	case s[0] == '.':
-		end := strings.IndexAny(s[1:], ".[")
+		end := strings.IndexAny(s[1:], ".[{")
 		if end < 0 {
 			end = len(s) - 1
 		}
@@ -150,6 +167,10 @@ func (p Path) String() string {
 			b.WriteString("..")
 		case Parent:
 			b.WriteString("^")
+		case Keys:
+			b.WriteString("~")
+		case Decoded:
+			b.WriteString("{" + s.Name + "}")
 		}
 	}
 	return b.String()
@@ -158,16 +179,17 @@ func (p Path) String() string {
 // plainName tells whether a name can stand without quotes.
 func plainName(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
-		return strings.ContainsRune(`.[]'"*^\`, r) || unicode.IsSpace(r) || !unicode.IsPrint(r)
+		return strings.ContainsRune(`.[]{}~'"*^\`, r) || unicode.IsSpace(r) || !unicode.IsPrint(r)
 	})
 }
 
-// Join appends q to p in a new path. Parent steps of q climb to the enclosing object: past array steps too.
+// Join appends q to p in a new path. Parent steps of q climb to the enclosing object: past array elements, members of maps
+// and documents inside strings too.
 // It reports false when they climb above the root.
 func (p Path) Join(q Path) (Path, bool) {
 	base := p
 	for len(q) > 0 && q[0].Kind == Parent {
-		for len(base) > 0 && (base[len(base)-1].Kind == Each || base[len(base)-1].Kind == Index) {
+		for len(base) > 0 && base[len(base)-1].Kind != Name {
 			base = base[:len(base)-1]
 		}
 		if len(base) == 0 {
@@ -198,7 +220,7 @@ func (p Path) Matches(q Path) bool {
 	}
 	a, b := p[0], q[0]
 	switch a.Kind {
-	case Name, Index:
+	case Name, Index, Keys, Decoded:
 		if a != b {
 			return false
 		}

@@ -28,6 +28,10 @@ func TestParsePath(t *testing.T) {
 		{"$['']", "$['']", false},
 		{"$['$type']", "$.$type", false},
 		{"a.b", "$.a.b", true},
+		{"$.a.*~", "$.a.*~", false},
+		{"$.a{json}.b{base64}[*].c", "$.a{json}.b{base64}[*].c", false},
+		{"a{form}.b", "$.a{form}.b", true},
+		{"$['{json}']", "$['{json}']", false},
 		{"^.id", "$^.id", true},
 		{"['x.y'].z", "$['x.y'].z", true},
 	}
@@ -44,7 +48,7 @@ func TestParsePath(t *testing.T) {
 }
 
 func TestParsePathRefuses(t *testing.T) {
-	for _, in := range []string{"$.", "$a", "$.a..", "$.a[", "$.a[x]", "$.a[-1]", "$.a[01]", "$.a['b", "$.a['b'", "$.a.b]", "$. a[*]*", "$.a[1:2]"} {
+	for _, in := range []string{"$.", "$a", "$.a..", "$.a[", "$.a[x]", "$.a[-1]", "$.a[01]", "$.a['b", "$.a['b'", "$.a.b]", "$. a[*]*", "$.a[1:2]", "$.a~", "$.a{xml}", "$.a{json", "$.~"} {
 		if p, _, err := ParsePath(in); err == nil {
 			t.Errorf("%s: read as %s, want refused", in, p)
 		}
@@ -69,6 +73,12 @@ func TestPathMatches(t *testing.T) {
 		{"$..b", "$.a[*].c.b", true},
 		{"$..a.b", "$.x.a.c.b", false},
 		{"$.A", "$.a", false},
+		{"$.a.*~", "$.a.b", false},
+		{"$.a.*~", "$.a.*~", true},
+		{"$.a.*.b", "$.a.*.b", true},
+		{"$.a{json}.b", "$.a{json}.b", true},
+		{"$.a{json}.b", "$.a{form}.b", false},
+		{"$..b", "$.a{json}.c.b", true},
 	}
 	for _, tt := range tests {
 		if got := parse(t, tt.pattern).Matches(parse(t, tt.place)); got != tt.want {
@@ -83,6 +93,8 @@ func TestPathJoin(t *testing.T) {
 		{"$.entry[*].changes[*]", "^.id", "$.entry[*].id"},
 		{"$.a.b", "^.c", "$.a.c"},
 		{"$.a.b.c", "^.^.d", "$.a.d"},
+		{"$.a{json}", "^.b", "$.b"},
+		{"$.a.b.*", "^.c", "$.a.c"},
 	}
 	for _, tt := range tests {
 		got, ok := parse(t, tt.base).Join(parse(t, tt.relative))

@@ -42,7 +42,8 @@ type Output struct {
 }
 
 // Sink takes what was decided about the records of a batch, in their order: exactly one call
-// for every recipient of every record, except that one Quarantine call may speak for several recipients.
+// for every recipient of every record, except that one Quarantine call may speak for several recipients, and that a record
+// that holds several events is forwarded or withheld event by event.
 // Recipients are indexes into the plan's list.
 type Sink interface {
 	Forward(recipient int, rec *Record, out *Output) error

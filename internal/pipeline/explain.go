@@ -53,43 +53,102 @@ type End struct {
 	Value     string `json:"value,omitempty"`
 }
 
-// Explain sends one sample through the pipeline and writes down what decides. An empty recipients means all of the source.
-func (p *Pipeline) Explain(source int, recipients []int, payload []byte) (*Explanation, error) {
-	x := &Explanation{Source: p.plan.Sources[source].Name}
-	w := p.Worker()
-	err := w.rewrite.Read(source, payload)
-	kind, known := 0, false
-	if err == nil {
-		kind, known, err = w.rewrite.Event()
-	}
-	if poison, ok := errors.AsType[*event.Poison](err); ok {
-		x.Fault = poison.Error()
-	} else if err != nil {
+// Explain sends one sample through the pipeline and writes down what decides, for each event in it. An empty recipients
+// means all of the source.
+func (p *Pipeline) Explain(source int, recipients []int, payload []byte) ([]*Explanation, error) {
+	found, err := p.find(source, payload)
+	if err != nil {
 		return nil, err
 	}
+	var out []*Explanation
+	for i := range found {
+		x, err := p.explain(source, recipients, payload, found, i)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, x)
+	}
+	return out, nil
+}
+
+// sighting is one event of a payload: which, and where it stands.
+type sighting struct {
+	fault    string
+	known    bool
+	kind     int
+	from, to int
+	element  bool
+}
+
+// find looks through a payload for its events.
+func (p *Pipeline) find(source int, payload []byte) ([]sighting, error) {
+	var out []sighting
+	w := p.program.Worker()
+	err := w.Read(source, payload)
+	for {
+		var s sighting
+		more := err != nil
+		if err == nil {
+			more, err = w.Next()
+		}
+		if !more {
+			return out, err
+		}
+		if err == nil {
+			s.from, s.to, s.element = w.Element()
+			s.kind, s.known, err = w.Event()
+		}
+		if poison, ok := errors.AsType[*event.Poison](err); ok {
+			s.fault = poison.Error()
+			return append(out, s), nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, s)
+	}
+}
+
+func (p *Pipeline) explain(source int, recipients []int, payload []byte, found []sighting, index int) (*Explanation, error) {
+	x := &Explanation{Source: p.plan.Sources[source].Name, Fault: found[index].fault}
+	kind := found[index].kind
 	var e *policy.Event
-	if known {
+	if found[index].known {
 		e = &p.plan.Sources[source].Events[kind]
 		x.Event = e.Name
 	}
-	for _, l := range rewrite.Leaves(payload) {
+	for _, l := range p.program.Leaves(source, payload) {
+		if elsewhere(found, index, l.Offset) {
+			continue
+		}
 		leaf := ExplainedLeaf{Path: l.Path.String(), Before: string(l.Raw), offset: l.Offset, leaf: declared(e, l.Path)}
 		if leaf.leaf >= 0 {
 			leaf.Class, leaf.Known = string(e.Leaves[leaf.leaf].Class), e.Leaves[leaf.leaf].Rule
 		}
 		x.Leaves = append(x.Leaves, leaf)
 	}
+	w := p.Worker()
 	for flow := range w.rewrite.Flows(source) {
-		index, recipient := w.rewrite.Flow(source, flow)
+		at, recipient := w.rewrite.Flow(source, flow)
 		if len(recipients) > 0 && !slices.Contains(recipients, recipient) {
 			continue
 		}
-		if err := p.explainFlow(x, source, kind, index, recipient, e, payload); err != nil {
+		if err := p.explainFlow(x, source, kind, at, recipient, e, payload, index); err != nil {
 			return nil, err
 		}
 	}
 	slices.SortStableFunc(x.Leaves, func(a, b ExplainedLeaf) int { return cmp.Compare(a.offset, b.offset) })
 	return x, nil
+}
+
+// elsewhere tells whether what stands at the offset belongs to another element than the one at index.
+func elsewhere(found []sighting, index, offset int) bool {
+	for i := range found {
+		if i != index && found[i].element && found[i].from <= offset && offset < found[i].to {
+			return true
+		}
+	}
+	return false
 }
 
 // declared gives the index of the event's leaf with the most literal path that fits, or -1.
@@ -104,11 +163,16 @@ func declared(e *policy.Event, path event.Path) int {
 	return found
 }
 
-func (p *Pipeline) explainFlow(x *Explanation, source, kind, index, recipient int, e *policy.Event, payload []byte) error {
+func (p *Pipeline) explainFlow(x *Explanation, source, kind, index, recipient int, e *policy.Event, payload []byte, element int) error {
 	w := p.For([]int{recipient})
+	w.element = element
 	after := map[int]string{}
+	chosen := map[int]int{} // which of a leaf's cases held
 	var containers []rewrite.Step
 	w.rewrite.Trace = func(s rewrite.Step) {
+		if s.Leaf >= 0 && s.Before != nil {
+			chosen[s.Offset] = s.Leaf
+		}
 		after[s.Offset] = string(s.After)
 		if s.Before == nil {
 			containers = append(containers, rewrite.Step{Leaf: s.Leaf, Offset: s.Offset, After: slices.Clone(s.After)})
@@ -125,6 +189,9 @@ func (p *Pipeline) explainFlow(x *Explanation, source, kind, index, recipient in
 			continue
 		}
 		fate := Fate{After: after[x.Leaves[i].offset]}
+		if c, ok := chosen[x.Leaves[i].offset]; ok && e != nil && c < len(e.Leaves) {
+			x.Leaves[i].leaf, x.Leaves[i].Class, x.Leaves[i].Known = c, string(e.Leaves[c].Class), e.Leaves[c].Rule
+		}
 		if ds := p.decisions(index, kind, e); x.Leaves[i].leaf >= 0 && x.Leaves[i].leaf < len(ds) {
 			d := &ds[x.Leaves[i].leaf]
 			fate.Technique, fate.Rule = d.Technique.Name, d.Rule

@@ -77,12 +77,16 @@ type Worker struct {
 	planKey  []byte
 	everyone []int
 	sealing  []byte
+	held     heldSink
+	element  int // the only element of a record to decide: for explaining; none: all
 }
 
 // Worker makes a worker.
 func (p *Pipeline) Worker() *Worker {
-	return &Worker{pipeline: p, rewrite: p.program.Worker(), planKey: []byte(PlanHeader)}
+	return &Worker{pipeline: p, rewrite: p.program.Worker(), planKey: []byte(PlanHeader), element: allElements}
 }
+
+const allElements = -1
 
 // For makes a worker that decides for these recipients alone: a replay.
 func (p *Pipeline) For(recipients []int) *Worker {
@@ -134,9 +138,14 @@ func (w *Worker) record(rec *event.Record, source int, now int64, sink event.Sin
 		return w.each(source, func(flow, _, recipient int) error { return w.tombstone(rec, source, flow, recipient, now, sink) })
 	}
 	err := w.rewrite.Read(source, rec.Value)
+	if err == nil && w.rewrite.Splits(source) {
+		return w.elements(rec, source, now, sink)
+	}
 	known, kind := false, 0
 	if err == nil {
-		kind, known, err = w.rewrite.Event()
+		if _, err = w.rewrite.Next(); err == nil {
+			kind, known, err = w.rewrite.Event()
+		}
 	}
 	if poison, ok := errors.AsType[*event.Poison](err); ok {
 		return w.quarantineAll(rec, source, poison, sink)
@@ -145,15 +154,20 @@ func (w *Worker) record(rec *event.Record, source int, now int64, sink event.Sin
 		return err
 	}
 	return w.each(source, func(flow, _, recipient int) error {
-		reason := event.UnknownType
-		if known {
-			reason = w.gate(source, kind, flow, recipient)
-		}
-		if reason != event.None {
-			return sink.Withhold(recipient, rec, reason)
-		}
-		return w.forward(rec, source, flow, recipient, now, sink)
+		return w.decide(rec, source, kind, known, flow, recipient, now, sink)
 	})
+}
+
+// decide asks the gate, and writes what the recipient may have of the event at hand.
+func (w *Worker) decide(rec *event.Record, source, kind int, known bool, flow, recipient int, now int64, sink event.Sink) error {
+	reason := event.UnknownType
+	if known {
+		reason = w.gate(source, kind, flow, recipient)
+	}
+	if reason != event.None {
+		return sink.Withhold(recipient, rec, reason)
+	}
+	return w.forward(rec, source, flow, recipient, now, sink)
 }
 
 // tooLarge counts key and headers too: they are kept and sealed like the value.

@@ -12,8 +12,8 @@ import (
 func (x *expansion) policySays(s *sourceSpec, used []bool, source *Source) {
 	root := scope{where: filepath.Base(x.policy) + " add"}
 	for _, f := range s.add {
-		if i, known := x.at[f.path.String()]; known {
-			x.once(f.at, fmt.Sprintf("event %s: %s is already of class %s", x.event, f.path, x.leaves[i].Class), "write it under `reclassify:`")
+		if i := x.at[f.path.String()]; len(i) > 0 {
+			x.once(f.at, fmt.Sprintf("event %s: %s is already of class %s", x.event, f.path, x.leaves[i[0]].Class), "write it under `reclassify:`")
 			continue
 		}
 		x.field(f, root)
@@ -37,7 +37,7 @@ func (x *expansion) reclassify(old *placed, c *reclassification, source *Source)
 	}
 	source.Reclassified = append(source.Reclassified, Reclassification{old.Path, from, to, c.reason})
 	p := placed{Leaf: *c.spec.leaf, key: old.key, where: c.spec.at}
-	p.Path, p.Rule = old.Path, filepath.Base(x.policy)+" reclassify"
+	p.Path, p.Rule, p.Case, p.cases = old.Path, filepath.Base(x.policy)+" reclassify", old.Case, old.cases
 	p.own(old.Path, c.spec, scope{}, x.faults)
 	p.tieTo(c.spec.same, tieSame, scope{}, x.faults)
 	p.tieTo(c.spec.links, tieLink, scope{}, x.faults)

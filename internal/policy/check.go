@@ -230,12 +230,15 @@ func (c *compiler) measured(f *joinedFlow, source *joinedSource, r *rule) {
 // nobody could ask for it to be opened, and it could not be bound to its subject.
 func (c *compiler) checkSeals(f *joinedFlow, e *Event, decisions []Decision) {
 	pseudonymized := func(path event.Path) bool {
+		found := false
 		for i := range e.Leaves {
-			if slices.Equal(e.Leaves[i].Path, path) {
-				return decisions[i].Technique.Name == Pseudonym
+			if slices.Equal(e.Leaves[i].Path, path) && e.Leaves[i].Class.OfSubject() {
+				if found = decisions[i].Technique.Name == Pseudonym; !found {
+					return false
+				}
 			}
 		}
-		return false
+		return found
 	}
 	for i := range e.Leaves {
 		l := &e.Leaves[i]

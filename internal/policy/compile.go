@@ -106,15 +106,28 @@ func (c *compiler) source(s *sourceSpec) joinedSource {
 	}
 	slices.SortFunc(out.Headers, func(a, b HeaderLeaf) int { return cmp.Compare(a.Name, b.Name) })
 	used := make([]bool, len(s.reclassify))
+	for _, at := range p.each {
+		out.Each = append(out.Each, at.path)
+	}
 	for i := range p.events {
-		x := newExpansion(c.faults, p.id(), p.shapes, p.events[i].name)
-		x.policy = c.policy
-		out.Events = append(out.Events, x.run(p, &p.events[i], s, used, &out.Source))
+		e := &p.events[i]
+		if len(p.each) == 0 || e.whole {
+			out.Events = append(out.Events, c.expand(p, e, nil, s, used, &out.Source))
+		}
+		for _, at := range e.in {
+			out.Events = append(out.Events, c.expand(p, e, at.path, s, used, &out.Source))
+		}
 	}
 	c.unusedReclassifications(s, &out.Source, used)
 	out.faulty = out.faulty || len(c.problems) > before
 	out.containers = make([]map[string]container, len(out.Events))
 	return out
+}
+
+func (c *compiler) expand(p *pack, e *packEvent, each event.Path, s *sourceSpec, used []bool, out *Source) Event {
+	x := newExpansion(c.faults, p.id(), p.shapes, e.name)
+	x.policy = c.policy
+	return x.run(p, e, each, s, used, out)
 }
 
 func (c *compiler) unusedReclassifications(s *sourceSpec, out *Source, used []bool) {
@@ -145,6 +158,9 @@ func (s *joinedSource) enclosing(e int) map[string]container {
 		path := s.Events[e].Leaves[i].Path
 		for n := 1; n < len(path); n++ {
 			key := path[:n].String()
+			if path[n].Kind == event.Decoded {
+				continue
+			}
 			array := path[n].Kind == event.Each || path[n].Kind == event.Index
 			out[key] = container{path[:n:n], array || out[key].array}
 		}

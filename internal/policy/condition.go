@@ -8,21 +8,14 @@ import (
 	"slices"
 )
 
-// conditions reads {$.path: literal, $.path: [literal, literal], $.path: {exists: true}, $.path: {absent: true}}; all must hold.
-func (r reader) conditions(n *node) []Condition {
+// conditions reads {$.path: literal, $.path: [literal, literal], $.path: {exists: true}} and the like; all must hold.
+func (r reader) conditions(n *node, in frame) []Condition {
 	var out []Condition
 	for _, e := range r.entries(n, "a condition") {
-		path, ok := r.path(e.key, fromRoot)
+		path, ok := r.reference(e.key, in)
 		c := Condition{Path: path}
 		if e.value.kind == mappingNode {
-			o, _ := r.object(e.value, "a condition", "exists", "absent")
-			c.Exists, c.Absent = r.holds(o, "exists"), r.holds(o, "absent")
-			if c.Exists == c.Absent {
-				ok = false
-				if len(o.values) != 1 {
-					r.add(e.value.place, "a condition is a value, {exists: true} or {absent: true}", "")
-				}
-			}
+			ok = r.test(e.value, &c) && ok
 		} else {
 			c.Equals = r.literals(e.value, "a condition")
 			ok = ok && len(c.Equals) > 0
@@ -35,6 +28,28 @@ func (r reader) conditions(n *node) []Condition {
 		r.add(n.place, "an empty condition", "leave `when:` out if everything matches")
 	}
 	return out
+}
+
+// test reads the conditions that are not plain equality.
+func (r reader) test(n *node, c *Condition) bool {
+	o, _ := r.object(n, "a condition", "exists", "absent", "every", "prefix")
+	if len(o.values) != 1 {
+		if len(o.meant) == 0 {
+			r.add(n.place, "a condition is a value, {exists: true}, {absent: true}, {every: [values]} or {prefix: text}", "")
+		}
+		return false
+	}
+	if v := o.take("every"); v != nil {
+		c.Every, c.Equals = true, r.literals(v, "a condition")
+		return len(c.Equals) > 0
+	}
+	if v := o.take("prefix"); v != nil {
+		text, ok := r.text(v, "prefix")
+		c.Prefix = text
+		return ok
+	}
+	c.Exists, c.Absent = r.holds(o, "exists"), r.holds(o, "absent")
+	return c.Exists != c.Absent
 }
 
 func (r reader) holds(o object, key string) bool {
@@ -59,7 +74,7 @@ var vocabulary = map[string][]string{
 	"sensitive":  {"sensitive", "ordinary", unknownWord},
 }
 
-func (r reader) facets(n *node) []Facet {
+func (r reader) facets(n *node, in frame) []Facet {
 	var out []Facet
 	for _, e := range r.names(n, "facets") {
 		words, shared := vocabulary[e.key.text]
@@ -69,13 +84,13 @@ func (r reader) facets(n *node) []Facet {
 				continue
 			}
 		}
-		out = append(out, r.facet(e, words))
+		out = append(out, r.facet(e, words, in))
 	}
 	return out
 }
 
 // facet reads the words of one facet. known is nil for a facet of the pack's own.
-func (r reader) facet(e pair, known []string) Facet {
+func (r reader) facet(e pair, known []string, in frame) Facet {
 	f := Facet{Name: e.key.text}
 	for _, w := range r.entries(e.value, "facet "+f.Name) {
 		if w.key.text == "else" {
@@ -83,7 +98,7 @@ func (r reader) facet(e pair, known []string) Facet {
 			continue
 		}
 		word := r.facetWord(w.key, f.Name, known)
-		for _, fit := range r.fits(w.value) {
+		for _, fit := range r.fits(w.value, in) {
 			if fit.Word = word; word != "" {
 				f.Words = append(f.Words, fit)
 			}
@@ -93,7 +108,7 @@ func (r reader) facet(e pair, known []string) Facet {
 }
 
 // fits reads when a word fits: always, when all of some conditions hold, or when all of one of several such sets do.
-func (r reader) fits(n *node) []FacetWord {
+func (r reader) fits(n *node, in frame) []FacetWord {
 	switch n.kind {
 	case scalarNode:
 		if _, ok := r.word(n, "condition", "always"); ok {
@@ -103,7 +118,7 @@ func (r reader) fits(n *node) []FacetWord {
 	case listNode:
 		var out []FacetWord
 		for _, item := range n.items {
-			if when := r.conditions(item); len(when) > 0 {
+			if when := r.conditions(item, in); len(when) > 0 {
 				out = append(out, FacetWord{When: when})
 			}
 		}
@@ -112,7 +127,7 @@ func (r reader) fits(n *node) []FacetWord {
 		}
 		return out
 	}
-	if when := r.conditions(n); len(when) > 0 {
+	if when := r.conditions(n, in); len(when) > 0 {
 		return []FacetWord{{When: when}}
 	}
 	return nil

@@ -59,10 +59,27 @@ func (c *compiler) decision(f *joinedFlow, l *Leaf) Decision {
 	if d.Technique.Name == Keep && d.Technique.Type == nil {
 		d.Technique.Type = l.Type
 	}
+	d.Rebuild = d.Technique.Name == Pseudonym && len(l.Templates) > 0 && f.spec.rebuilds(l)
 	if best.path == nil && !fit(&best.technique, l) {
 		return Decision{Rule: d.Rule + ": " + best.technique.Name + " does not fit this field"}
 	}
 	return d
+}
+
+// rebuilds tells whether the recipient gets pseudonyms of all that the leaf's templates name.
+func (s *recipientSpec) rebuilds(l *Leaf) bool {
+	for _, t := range l.Templates {
+		for _, p := range t {
+			class := p.Class
+			if l.OwnParts && class.OfSubject() {
+				class = Account
+			}
+			if p.Kind == PartIdentifier && !s.pseudonymizes(class) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // best gives the rule that decides a leaf; nil: none names it.

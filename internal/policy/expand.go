@@ -24,10 +24,10 @@ type expansion struct {
 	policy string // file of the policy that adds and reclassifies
 
 	leaves   []placed
-	at       map[string]int // the leaf of a path
-	stack    []*spec        // references to the shapes that enclose the current place
-	nowhere  bool           // a shape could not be placed: what is missing is not reported
-	placings int            // shapes placed so far, even those without fields
+	at       map[string][]int // the leaves of a path: one, or one for each case
+	stack    []*spec          // references to the shapes that enclose the current place
+	nowhere  bool             // a shape could not be placed: what is missing is not reported
+	placings int              // shapes placed so far, even those without fields
 	overflow bool
 }
 
@@ -35,6 +35,7 @@ type expansion struct {
 type placed struct {
 	Leaf
 	key   string // its path, spelled
+	cases string // its case, spelled
 	where place
 	ties  []tie
 }
@@ -60,10 +61,11 @@ type scope struct {
 	base  event.Path
 	owner *tie // whose its leaves are; nil: the event's subject
 	where string
+	when  []Clause // its leaves are there only where these hold
 }
 
 func newExpansion(f *faults, origin string, shapes map[string]*shape, event string) *expansion {
-	return &expansion{faults: f, origin: origin, shapes: shapes, event: event, at: map[string]int{}}
+	return &expansion{faults: f, origin: origin, shapes: shapes, event: event, at: map[string][]int{}}
 }
 
 // field places one line of `fields:`.
@@ -87,11 +89,46 @@ func (x *expansion) place(path event.Path, s *spec, in scope, where string) {
 	switch {
 	case s.leaf != nil:
 		x.leaf(path, s, in, where)
+	case s.cases != nil:
+		x.cases(path, s, in, where)
 	case s.place != nil:
 		x.object(path, s.place, in, where)
 	default:
 		x.reference(path, s, in)
 	}
+}
+
+// cases places what a field is in each case: where its own conditions hold, and those of the cases before it do not.
+func (x *expansion) cases(path event.Path, s *spec, in scope, where string) {
+	var before []Clause
+	for i := range s.cases {
+		c := &s.cases[i]
+		inner := in
+		inner.when = slices.Concat(in.when, before)
+		if len(c.when) > 0 {
+			when, ok := joinAll(in.base, c.when)
+			if !ok {
+				x.once(s.at, "`^` climbs above the root", "there are fewer enclosing objects")
+				return
+			}
+			inner.when = append(inner.when, Clause{When: when})
+			before = append(before, Clause{When: when, Not: true})
+		}
+		x.place(path, c.spec, inner, fmt.Sprintf("%s, case %d", where, i+1))
+	}
+}
+
+// joinAll gives conditions with absolute paths.
+func joinAll(base event.Path, cs []Condition) ([]Condition, bool) {
+	out := slices.Clone(cs)
+	for i := range out {
+		path, ok := base.Join(cs[i].Path)
+		if !ok {
+			return nil, false
+		}
+		out[i].Path = path
+	}
+	return out, true
 }
 
 // reference follows {shape: name, depth: n}. A shape inside itself ends at its depth.
@@ -134,6 +171,12 @@ func (x *expansion) enclosing(shape string) (count int, bounded bool) {
 
 // object places a shape. One that has a `value` may be a bare scalar, and any of both may stand in an array.
 func (x *expansion) object(path event.Path, s *shape, in scope, where string) {
+	if s.decode != "" {
+		for _, inside := range s.inside {
+			x.place(extend(path, event.Segment{Kind: event.Decoded, Name: s.decode}), inside, in, where)
+		}
+		return
+	}
 	x.body(path, s, in, where)
 	if s.value != nil {
 		x.body(extend(path, event.Segment{Kind: event.Each}), s, in, where)
@@ -142,9 +185,9 @@ func (x *expansion) object(path event.Path, s *shape, in scope, where string) {
 
 func (x *expansion) body(path event.Path, s *shape, in scope, where string) {
 	if s.value != nil {
-		x.leaf(path, s.value, scope{path, in.owner, where}, where+", value")
+		x.leaf(path, s.value, scope{path, in.owner, where, in.when}, where+", value")
 	}
-	inner := scope{path, in.owner, where}
+	inner := scope{path, in.owner, where, in.when}
 	if s.subject != nil {
 		if owner, ok := path.Join(s.subject.path); ok {
 			inner.owner = &tie{owner, s.subject.at, tieOwner}
@@ -154,6 +197,11 @@ func (x *expansion) body(path event.Path, s *shape, in scope, where string) {
 	}
 	for _, f := range s.fields {
 		x.field(f, inner)
+	}
+	if s.keys != nil {
+		member := extend(path, event.Segment{Kind: event.Members})
+		x.leaf(extend(member, event.Segment{Kind: event.Keys}), s.keys, inner, where+", keys")
+		x.place(member, s.values, inner, where+", values")
 	}
 }
 
@@ -172,18 +220,23 @@ func (x *expansion) leaf(path event.Path, s *spec, in scope, where string) {
 	}
 	key := path.String()
 	p := placed{Leaf: *s.leaf, key: key, where: s.at}
-	p.Path, p.Rule = path, where
+	p.Path, p.Rule, p.Case = path, where, in.when
+	if len(in.when) > 0 {
+		p.cases = fmt.Sprint(in.when)
+	}
 	p.own(path, s, in, x.faults)
 	p.tieTo(s.same, tieSame, in, x.faults)
 	p.tieTo(s.links, tieLink, in, x.faults)
 	for i := range s.ties {
 		p.tieTo(&s.ties[i], tieOffset, in, x.faults)
 	}
-	if i, twice := x.at[key]; twice {
-		x.twice(&x.leaves[i], &p)
-		return
+	for _, i := range x.at[key] {
+		if other := &x.leaves[i]; other.cases == p.cases || other.cases == "" || p.cases == "" {
+			x.twice(other, &p)
+			return
+		}
 	}
-	x.at[key] = len(x.leaves)
+	x.at[key] = append(x.at[key], len(x.leaves))
 	x.leaves = append(x.leaves, p)
 }
 
@@ -198,6 +251,7 @@ func (p *placed) own(path event.Path, s *spec, in scope, f *faults) {
 	switch {
 	case s.of != nil:
 		p.tieTo(s.of, tieOwner, in, f)
+		p.OwnParts = len(p.Templates) > 0
 	case p.Class == Account, p.Class == Handle && !p.Alias:
 		p.Owner = path
 	case in.owner != nil:
@@ -269,7 +323,10 @@ func (x *expansion) alias(p *placed, none bool) {
 		}
 		return
 	}
-	if i, ok := x.at[p.Owner.String()]; ok && x.leaves[i].Class != Account {
+	for _, i := range x.at[p.Owner.String()] {
+		if x.leaves[i].Class == Account {
+			return
+		}
 		x.once(p.where, fmt.Sprintf("event %s: %s is an alias of %s, which is of class %s", x.event, p.key, p.Owner, x.leaves[i].Class), "an alias is another name of an account")
 	}
 }
@@ -283,7 +340,7 @@ func (x *expansion) overlaps() {
 		}
 		for j := range x.leaves {
 			b := &x.leaves[j]
-			if i != j && !(j < i && hasIndex(b.Path)) && (a.Class != b.Class || !reflect.DeepEqual(a.Type, b.Type)) && overlap(a.Path, b.Path) && rankOf(a.Path) == rankOf(b.Path) {
+			if i != j && a.cases == b.cases && !(j < i && hasIndex(b.Path)) && (a.Class != b.Class || !reflect.DeepEqual(a.Type, b.Type)) && overlap(a.Path, b.Path) && rankOf(a.Path) == rankOf(b.Path) {
 				x.once(a.where, fmt.Sprintf("event %s: %s is of class %s, and %s, of class %s at %s, can be the same field", x.event, a.key, a.Class, b.key, b.Class, b.where), "one path has one class")
 			}
 		}
@@ -311,13 +368,16 @@ func (x *expansion) tie(p *placed, t tie) {
 	name := t.path.String()
 	switch t.kind {
 	case tieOwner, tieSame:
-		i, ok := x.at[name]
+		i, ok := x.fitting(name, func(l *Leaf) bool {
+			return t.kind == tieOwner && l.Class.OfSubject() || t.kind == tieSame && l.Class == p.Class
+		})
 		switch {
-		case !ok:
+		case ok:
+		case i < 0:
 			x.once(t.at, fmt.Sprintf("event %s: %s has no class", x.event, name), x.nearest(name))
-		case t.kind == tieOwner && !x.leaves[i].Class.OfSubject():
+		case t.kind == tieOwner:
 			x.once(t.at, fmt.Sprintf("event %s: %s is of class %s, which names nobody", x.event, name, x.leaves[i].Class), "an owner is an account, handle or another identifier of a person")
-		case t.kind == tieSame && x.leaves[i].Class != p.Class:
+		default:
 			x.once(t.at, fmt.Sprintf("event %s: %s is of class %s, not %s", x.event, name, x.leaves[i].Class, p.Class), "two spellings of one identifier have one class")
 		}
 	case tieOffset:
@@ -331,6 +391,17 @@ func (x *expansion) tie(p *placed, t tie) {
 	}
 }
 
+// fitting gives a leaf at the path that fits in some case; else another one there, or -1.
+func (x *expansion) fitting(name string, fits func(*Leaf) bool) (at int, ok bool) {
+	at = -1
+	for _, i := range x.at[name] {
+		if at = i; fits(&x.leaves[i].Leaf) {
+			return i, true
+		}
+	}
+	return at, false
+}
+
 // any tells whether a leaf of the class is at the path or below it.
 func (x *expansion) any(path event.Path, c Class) bool {
 	return slices.ContainsFunc(x.leaves, func(p placed) bool {
@@ -342,27 +413,34 @@ func (x *expansion) nearest(path string) string {
 	return nearest(path, slices.Sorted(maps.Keys(x.at)))
 }
 
-// run expands one event of a pack, with what the policy adds and reclassifies.
-func (x *expansion) run(p *pack, e *packEvent, s *sourceSpec, used []bool, source *Source) Event {
-	root := scope{where: x.origin}
+// run expands one event of a pack for the elements at a path (nil: whole records), with what the policy adds and reclassifies.
+func (x *expansion) run(p *pack, e *packEvent, each event.Path, s *sourceSpec, used []bool, source *Source) Event {
 	for _, f := range p.fields {
-		x.field(f, root)
+		x.field(f, scope{where: x.origin})
 	}
-	root.where = x.origin + " event " + e.name
+	root := scope{base: each, where: x.origin + " event " + e.name}
 	if e.shape != nil {
-		x.reference(nil, e.shape, root)
+		x.reference(each, e.shape, root)
 	}
 	for _, f := range e.fields {
 		x.field(f, root)
 	}
 	x.policySays(s, used, source)
-	out := Event{Name: e.name, When: e.when, NoSubject: e.none, Signal: e.signal, Facets: e.facets}
+	out := Event{Name: e.name, Each: each, NoSubject: e.none, Signal: e.signal}
+	if e.key != nil {
+		out.Key = *e.key.leaf
+		out.Key.Rule = x.origin + " event " + e.name + ", record key"
+	}
+	if !x.conditions(&out, e) {
+		x.nowhere = true
+		x.once(e.at, "event "+e.name+": `^` climbs above the root", "there are fewer enclosing objects")
+	}
 	if x.nowhere {
 		return out
 	}
 	x.check(e.none)
-	out.Subjects, out.Time = x.subjects(e), x.time(e)
-	slices.SortFunc(x.leaves, func(a, b placed) int { return cmp.Compare(a.key, b.key) })
+	out.Subjects, out.Time = x.subjects(e, each), x.time(e, each)
+	slices.SortStableFunc(x.leaves, func(a, b placed) int { return cmp.Compare(a.key, b.key) })
 	out.Leaves = make([]Leaf, len(x.leaves))
 	for i := range x.leaves {
 		out.Leaves[i] = x.leaves[i].Leaf
@@ -370,16 +448,33 @@ func (x *expansion) run(p *pack, e *packEvent, s *sourceSpec, used []bool, sourc
 	return out
 }
 
+// conditions gives the event its conditions with absolute paths.
+func (x *expansion) conditions(out *Event, e *packEvent) bool {
+	when, ok := joinAll(out.Each, e.when)
+	out.When = when
+	for _, f := range e.facets {
+		f.Words = slices.Clone(f.Words)
+		for i := range f.Words {
+			var fine bool
+			f.Words[i].When, fine = joinAll(out.Each, f.Words[i].When)
+			ok = ok && fine
+		}
+		out.Facets = append(out.Facets, f)
+	}
+	return ok
+}
+
 // time gives when the event happened; nil: the broker's timestamp says it.
-func (x *expansion) time(e *packEvent) event.Path {
+func (x *expansion) time(e *packEvent, each event.Path) event.Path {
 	if e.time == nil {
 		return nil
 	}
-	name := e.time.path.String()
-	if i, ok := x.at[name]; !ok || x.leaves[i].Class != Times {
+	path, ok := each.Join(e.time.path)
+	name := path.String()
+	if _, fits := x.fitting(name, func(l *Leaf) bool { return l.Class == Times }); !ok || !fits {
 		x.once(e.time.at, fmt.Sprintf("event %s: its time %s is no field of class timestamp", e.name, name), nearest(name, x.paths(Times)))
 	}
-	return e.time.path
+	return path
 }
 
 func (x *expansion) paths(c Class) []string {
@@ -393,7 +488,7 @@ func (x *expansion) paths(c Class) []string {
 }
 
 // subjects gives who acts: what the event says, else the subject of its shape.
-func (x *expansion) subjects(e *packEvent) []event.Path {
+func (x *expansion) subjects(e *packEvent, each event.Path) []event.Path {
 	subjects := e.subjects
 	if len(subjects) == 0 && !e.none && e.shape != nil {
 		if s := x.shapes[e.shape.shape]; s == nil {
@@ -407,14 +502,16 @@ func (x *expansion) subjects(e *packEvent) []event.Path {
 	}
 	var out []event.Path
 	for _, s := range subjects {
-		name := s.path.String()
-		switch i, ok := x.at[name]; {
-		case !ok:
+		path, ok := each.Join(s.path)
+		name := path.String()
+		i, fits := x.fitting(name, func(l *Leaf) bool { return l.Class.OfSubject() })
+		switch {
+		case !ok || i < 0:
 			x.once(s.at, fmt.Sprintf("event %s: its subject %s has no class", e.name, name), x.nearest(name))
-		case !x.leaves[i].Class.OfSubject():
+		case !fits:
 			x.once(s.at, fmt.Sprintf("event %s: its subject %s is of class %s, which names nobody", e.name, name, x.leaves[i].Class), "a subject is an account, handle or another identifier of a person")
 		default:
-			out = append(out, s.path)
+			out = append(out, path)
 		}
 	}
 	return out

@@ -171,7 +171,7 @@ func (r reader) source(e pair) sourceSpec {
 	}
 	s.pack = r.need(o, "pack", "write name@version, or ./pack.yaml")
 	if v := o.take("add"); v != nil {
-		s.add = reader{r.faults, true}.fields(v, fromRoot)
+		s.add = r.fields(v, fromRoot)
 	}
 	if v := o.take("reclassify"); v != nil {
 		s.reclassify = r.reclassify(v)
@@ -205,7 +205,7 @@ func (r reader) reclassify(n *node) []reclassification {
 			}
 			value.pairs = append(value.pairs, p)
 		}
-		c.path, c.spec = path, reader{r.faults, true}.spec(&value, fromRoot)
+		c.path, c.spec = path, r.spec(&value, fromRoot)
 		if c.spec != nil && c.spec.leaf == nil {
 			r.add(e.value.place, "reclassify says what a single field is: it takes no shape", "name a class")
 			continue

@@ -10,7 +10,7 @@ import (
 )
 
 // planFormat begins what is hashed: another format of the plan has other hashes.
-const planFormat = "nymstream plan 2\n"
+const planFormat = "nymstream plan 3\n"
 
 // digest hashes a plan piece by piece, one JSON text a line: a plan on many platforms as one text takes more memory than
 // the plan. Lists are preceded by their length, so that no two plans make the same lines.
@@ -84,7 +84,7 @@ func (d *digest) source(s *Source) {
 // event adds all of an event but its leaves.
 func (d *digest) event(e *Event) {
 	bare := *e
-	bare.Leaves = nil
+	bare.Leaves, bare.Key.Rule = nil, ""
 	d.add(bare)
 }
 

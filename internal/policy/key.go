@@ -57,7 +57,11 @@ func (c *compiler) keyless(s *recipientSpec) (missing string, some bool) {
 			var why string
 			switch s.Key {
 			case KeySource:
-				fe.KeyFrom = []bool{s.pseudonymizes(source.Key.Class)}
+				key := source.Key.Class
+				if e.Key.Class != "" {
+					key = e.Key.Class
+				}
+				fe.KeyFrom = []bool{s.pseudonymizes(key)}
 				why = fmt.Sprintf("no class rule pseudonymizes the record key of source %s", source.Name)
 			case KeyEvent:
 				fe.KeyFrom, why = keyFrom(e, fe, eventIDs(e))
@@ -78,8 +82,13 @@ func (c *compiler) keyless(s *recipientSpec) (missing string, some bool) {
 // keyFrom tells of each path whether it leaves as a pseudonym, and why not.
 func keyFrom(e *Event, fe *FlowEvent, paths []event.Path) (from []bool, why string) {
 	for _, p := range paths {
-		at := slices.IndexFunc(e.Leaves, func(l Leaf) bool { return slices.Equal(l.Path, p) })
-		from = append(from, fe.Decisions[at].Technique.Name == Pseudonym)
+		all := true
+		for i := range e.Leaves {
+			if slices.Equal(e.Leaves[i].Path, p) && e.Leaves[i].Class.Identifier() {
+				all = all && fe.Decisions[i].Technique.Name == Pseudonym
+			}
+		}
+		from = append(from, all)
 		if !from[len(from)-1] && why == "" {
 			why = fmt.Sprintf("%s of event %s does not leave as a pseudonym", p, e.Name)
 		}

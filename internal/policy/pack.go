@@ -4,6 +4,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/nymstream/nymstream/internal/event"
 )
@@ -14,6 +15,7 @@ type pack struct {
 	version int
 	shapes  map[string]*shape
 	fields  []field // of every event
+	each    []pathAt
 	key     *spec
 	headers []header
 	events  []packEvent
@@ -28,6 +30,10 @@ type shape struct {
 	subject *pathAt // relative to the object
 	value   *spec   // what a bare scalar in its place is; such a shape may also stand in arrays
 	fields  []field
+	keys    *spec   // what the names of its other members are
+	values  *spec   // and what stands there
+	decode  string  // how the document inside the string is encoded; "": the object stands there itself
+	inside  []*spec // what the document is
 }
 
 // pathAt is a path and where it is written.
@@ -60,11 +66,21 @@ type spec struct {
 	shape string // name of a shape
 	depth int
 	place *shape // a shape written in place
+	cases []fieldCase
+}
+
+// fieldCase is what a field is where its conditions hold; they are relative to the object that the field stands in.
+type fieldCase struct {
+	when []Condition
+	spec *spec
 }
 
 type packEvent struct {
 	name     string
 	at       place
+	in       []pathAt // the elements it occurs in; nil: of all each paths
+	whole    bool     // of whole records, though the pack splits them
+	key      *spec    // what the record key is
 	when     []Condition
 	subjects []pathAt
 	none     bool
@@ -82,7 +98,7 @@ var signals = []string{
 }
 
 func (r reader) pack(n *node) *pack {
-	o, ok := r.object(n, "the pack", "language", "pack", "version", "description", "shapes", "fields", "record", "events")
+	o, ok := r.object(n, "the pack", "language", "pack", "version", "description", "shapes", "each", "fields", "record", "events")
 	if !ok || !r.language(o) {
 		return nil
 	}
@@ -98,8 +114,11 @@ func (r reader) pack(n *node) *pack {
 	}
 	if n := o.take("shapes"); n != nil {
 		for _, e := range r.names(n, "shapes") {
-			p.shapes[e.key.text] = r.shape(e.value, e.key.text)
+			p.shapes[e.key.text] = r.shape(e.value, e.key.text, false)
 		}
+	}
+	if n := o.take("each"); n != nil {
+		p.each = r.elements(n, "each")
 	}
 	if n := o.take("fields"); n != nil {
 		p.fields = r.fields(n, fromRoot)
@@ -157,19 +176,43 @@ func (r reader) recordPart(n *node, what string) *spec {
 	return nil
 }
 
-func (r reader) shape(n *node, name string) *shape {
+// elements reads paths of arrays whose elements are events.
+func (r reader) elements(n *node, what string) []pathAt {
+	var out []pathAt
+	for _, item := range r.list(n, what) {
+		p, ok := r.path(item, fromRoot)
+		switch {
+		case !ok:
+		case len(p) == 0 || p[len(p)-1].Kind != event.Each:
+			r.add(item.place, what+" names the elements of an array", "end the path with [*]")
+		case hasIndex(p):
+			r.add(item.place, what+" names all elements of an array", "write [*] for an index")
+		default:
+			out = append(out, pathAt{p, item.place})
+		}
+	}
+	return out
+}
+
+// shape reads an object's description; value tells that it is what the members of a map are, where `subject: key` is their name.
+func (r reader) shape(n *node, name string, value bool) *shape {
 	s := &shape{name: name, at: n.place}
 	what := "a field"
 	if name != "" {
 		what = "shape " + name
 	}
-	o, ok := r.object(n, what, "subject", "fields", "value", "except")
+	o, ok := r.object(n, what, "subject", "fields", "value", "except", "keys", "values")
 	if !ok {
 		return s
 	}
 	if n := o.take("subject"); n != nil {
-		s.subject = r.pathAt(n, fromShape)
+		if value && n.kind == scalarNode && n.text == "key" {
+			s.subject = &pathAt{event.Path{{Kind: event.Keys}}, n.place}
+		} else {
+			s.subject = r.pathAt(n, fromShape)
+		}
 	}
+	r.members(o, s)
 	if n := o.take("value"); n != nil {
 		s.value = r.spec(n, fromShape)
 		if s.value != nil && s.value.leaf == nil {
@@ -188,10 +231,40 @@ func (r reader) shape(n *node, name string) *shape {
 			s.value.leaf.Except = append(s.value.leaf.Except, except...)
 		}
 	}
-	if o.values["fields"] == nil && o.values["value"] == nil {
+	if o.values["fields"] == nil && o.values["value"] == nil && o.values["keys"] == nil && o.values["values"] == nil {
 		r.add(o.at, what+" has neither fields nor a value", "")
 	}
 	return s
+}
+
+// members reads what the names and the values of a map are.
+func (r reader) members(o object, s *shape) {
+	keys, values := o.take("keys"), o.take("values")
+	switch {
+	case keys == nil && values == nil:
+		return
+	case keys == nil:
+		r.add(o.keys["values"].place, "values without keys: nobody says what their names are", "write `keys: account` beside it, or {plain: {pattern: …}}")
+		return
+	case values == nil:
+		r.add(o.keys["keys"].place, "keys without values: names leave only with something of what they name", "write `values:` beside it")
+		return
+	}
+	s.keys = r.spec(keys, fromShape)
+	switch {
+	case s.keys == nil:
+	case s.keys.leaf == nil:
+		r.add(keys.place, "the name of a member is a single value: it has no shape", "name a class")
+		s.keys = nil
+	case s.keys.same != nil || s.keys.links != nil || s.keys.ties != nil:
+		r.add(keys.place, "the name of a member is bound to no other field", "remove same, offsets and links")
+		s.keys = nil
+	}
+	if values.kind == mappingNode && !keysOf(values)["class"] && !keysOf(values)["plain"] && !keysOf(values)["shape"] && !keysOf(values)["cases"] && !keysOf(values)["decode"] {
+		s.values = &spec{at: values.place, place: r.shape(values, "", true)}
+	} else {
+		s.values = r.spec(values, fromShape)
+	}
 }
 
 func (r reader) fields(n *node, in frame) []field {
@@ -211,7 +284,7 @@ func (r reader) fields(n *node, in frame) []field {
 }
 
 func (r reader) pathAt(n *node, in frame) *pathAt {
-	if p, ok := r.path(n, in); ok {
+	if p, ok := r.reference(n, in); ok {
 		return &pathAt{p, n.place}
 	}
 	return nil
@@ -219,10 +292,10 @@ func (r reader) pathAt(n *node, in frame) *pathAt {
 
 func (r reader) events(n *node, p *pack) {
 	for _, e := range r.names(n, "events") {
-		if last := len(p.events) - 1; last >= 0 && len(p.events[last].when) == 0 {
+		if last := len(p.events) - 1; last >= 0 && len(p.events[last].when) == 0 && len(p.each) == 0 {
 			r.add(e.key.place, fmt.Sprintf("event %s is never reached: %s, which has no `when:`, matches everything", e.key.text, p.events[last].name), "put the event without `when:` last")
 		}
-		if ev, ok := r.event(e.key, e.value); ok {
+		if ev, ok := r.event(p, e.key, e.value); ok {
 			p.events = append(p.events, ev)
 		}
 	}
@@ -231,17 +304,47 @@ func (r reader) events(n *node, p *pack) {
 	}
 }
 
-func (r reader) event(key, n *node) (packEvent, bool) {
+// places reads where an event is looked for, and gives what its paths begin at.
+func (r reader) places(o object, p *pack, e *packEvent) frame {
+	n := o.take("in")
+	switch {
+	case n == nil && len(p.each) == 0:
+		return fromRoot
+	case n == nil:
+		e.in = p.each
+		return fromShape
+	case len(p.each) == 0:
+		r.add(n.place, "in: without each: the pack does not split its records", "remove it")
+		return fromRoot
+	case n.kind == scalarNode && n.text == "$":
+		e.whole = true
+		return fromRoot
+	}
+	for _, at := range r.elements(n, "in") {
+		if !slices.ContainsFunc(p.each, func(e pathAt) bool { return slices.Equal(e.path, at.path) }) {
+			r.add(at.at, fmt.Sprintf("%s is not among the pack's each:", at.path), "")
+			continue
+		}
+		e.in = append(e.in, at)
+	}
+	return fromShape
+}
+
+func (r reader) event(p *pack, key, n *node) (packEvent, bool) {
 	e := packEvent{name: key.text, at: key.place}
-	o, ok := r.object(n, "event "+key.text, "when", "subject", "time", "signal", "shape", "fields", "facets", "record")
+	o, ok := r.object(n, "event "+key.text, "in", "when", "subject", "time", "signal", "shape", "fields", "facets", "record")
 	if !ok {
 		return e, false
 	}
-	if o.take("record") != nil {
-		r.add(o.keys["record"].place, "\"record\" of a single event is not yet supported by this release", "say it once for the pack, beside `events:`")
+	in := r.places(o, p, &e)
+	if n := o.take("record"); n != nil {
+		of, _ := r.object(n, "record of an event", "key")
+		if k := r.need(of, "key", "headers are said once for the pack, beside `events:`"); k != nil {
+			e.key = r.recordPart(k, "the record key")
+		}
 	}
 	if n := o.take("when"); n != nil {
-		e.when = r.conditions(n)
+		e.when = r.conditions(n, in)
 		ok = len(e.when) > 0
 	}
 	ok = ok && !o.meant["when"]
@@ -254,7 +357,7 @@ func (r reader) event(key, n *node) (packEvent, bool) {
 		e.none = n.kind == scalarNode && n.text == "none"
 		if !e.none {
 			for _, item := range r.list(n, "subject") {
-				if p := r.pathAt(item, fromRoot); p != nil {
+				if p := r.pathAt(item, in); p != nil {
 					e.subjects = append(e.subjects, *p)
 				}
 			}
@@ -262,16 +365,16 @@ func (r reader) event(key, n *node) (packEvent, bool) {
 		}
 	}
 	if n := o.take("time"); n != nil {
-		e.time = r.pathAt(n, fromRoot)
+		e.time = r.pathAt(n, in)
 	}
 	if n := o.take("signal"); n != nil {
 		e.signal, _ = r.word(n, "signal", signals...)
 	}
 	if n := o.take("fields"); n != nil {
-		e.fields = r.fields(n, fromRoot)
+		e.fields = r.fields(n, in)
 	}
 	if n := o.take("facets"); n != nil {
-		e.facets = r.facets(n)
+		e.facets = r.facets(n, in)
 	}
 	return e, ok
 }

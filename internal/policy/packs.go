@@ -169,7 +169,7 @@ func (c *compiler) parsePack(file string, data []byte) *pack {
 	if n == nil {
 		return nil
 	}
-	p := reader{c.faults, true}.pack(n)
+	p := reader{c.faults}.pack(n)
 	if len(c.problems) > before {
 		return nil
 	}

@@ -33,8 +33,9 @@ type Source struct {
 	Name     string
 	Instance string // platform instance named by labels; default: the pack's name
 	Topics   []string
-	Pack     string // name@version
-	Key      Leaf   // what the record key is; Class "" when the pack does not say
+	Pack     string       // name@version
+	Key      Leaf         // what the record key is; Class "" when the pack does not say
+	Each     []event.Path // arrays whose elements are events of their own; none: a record is one event
 	Headers  []HeaderLeaf
 	Events   []Event // tried in order; the first whose When holds
 
@@ -57,6 +58,8 @@ type HeaderLeaf struct {
 // Event is one kind of payload.
 type Event struct {
 	Name      string
+	Each      event.Path   // the elements that the event is looked for in; nil: whole records
+	Key       Leaf         // what the record key is with this event; Class "": what the source says
 	When      []Condition  // all must hold; empty: always
 	Subjects  []event.Path // acting subjects: the first path that is present counts (all its matches, where it has [*])
 	NoSubject bool         // subject: none
@@ -66,13 +69,21 @@ type Event struct {
 	Leaves    []Leaf // every classified field; and containers that a count or presence rule names
 }
 
-// Condition holds when the value at Path equals one of Equals, or is present, or is absent.
-// A path with [*] holds when any element does.
+// Condition holds when the value at Path equals one of Equals, begins with Prefix, is present, or is absent.
+// A path with [*] holds when any element does; with Every, when there is one and all do.
 type Condition struct {
 	Path   event.Path
 	Equals []Literal
+	Prefix string
+	Every  bool // of Equals
 	Exists bool
 	Absent bool
+}
+
+// Clause is a part of a case: it holds when all of When do, or, with Not, when one of them does not.
+type Clause struct {
+	When []Condition
+	Not  bool
 }
 
 // Literal is a JSON scalar of a condition or exception: Kind says how it is spelled in JSON.
@@ -106,9 +117,12 @@ type FacetWord struct {
 
 // Leaf is one classified field: a scalar at Path, or a container when Container is set.
 type Leaf struct {
-	Path       event.Path
+	Path       event.Path // behind a string: the document inside; .*~ is the name of a member
+	Case       []Clause   // the leaf is this only where all hold; nil: always
 	Class      Class
 	Type       *Type      // of class plain; else nil
+	Templates  []Template // what a composite identifier is made of; the first that fits
+	OwnParts   bool       // an account or handle in it is another spelling of its owner
 	Owner      event.Path // identifier of the person the leaf belongs to; nil: the event's subject. For account-like classes: Path itself
 	Same       event.Path // another spelling of the same identifier that must agree; nil: none
 	Alias      bool
@@ -122,6 +136,29 @@ type Leaf struct {
 	Container  bool
 	Rule       string // where the pack says so, for people: "mastodon@1 shape account, field id"
 }
+
+// Template is the parts of a composite value, in their order.
+type Template []TemplatePart
+
+// TemplatePart is fixed text, or a part that names something.
+type TemplatePart struct {
+	Kind    PartKind
+	Literal string   // of PartLiteral
+	Class   Class    // of PartIdentifier
+	Words   []string // of PartWords
+}
+
+type PartKind uint8
+
+const (
+	PartLiteral    PartKind = iota // text as it stands
+	PartIdentifier                 // leaves as its pseudonym
+	PartWord                       // 1 to 64 letters, points and hyphens: kept
+	PartInteger                    // up to 9 digits: kept
+	PartWords                      // one of these words: kept
+	PartHost                       // a host name: kept
+	PartDropped                    // anything: not written
+)
 
 // Timestamp tells how a time is written.
 type Timestamp struct {
@@ -203,6 +240,7 @@ type Only struct {
 type Decision struct {
 	Technique Technique
 	Rule      string // the deciding rule, for people: "policy.yaml:31 classes.account" or "policy.yaml:44 paths.$.user.email"
+	Rebuild   bool   // a pseudonym is made of each part of the leaf's templates; else one of the whole value
 	Clear     string // the written reason why a direct identifier stays clear
 }
 

@@ -16,7 +16,6 @@ import (
 // reader turns nodes into typed values. What does not fit is noted as a fault and reported as false; reading goes on.
 type reader struct {
 	*faults
-	packs bool // the words of packs that come with a later release mean something here
 }
 
 // object is a mapping with a fixed set of keys.
@@ -50,21 +49,10 @@ func (r reader) object(n *node, what string, known ...string) (object, bool) {
 }
 
 func (r reader) unknownKey(key *node, what string, known []string) {
-	if r.packs && slices.Contains(laterConstructs, key.text) {
-		r.later(key)
-		return
-	}
 	r.add(key.place, fmt.Sprintf("unknown key %q in %s", key.text, what), suggest(key.text, known))
 }
 
 func (n *node) isBroken() bool { return n.kind == scalarNode && n.scalar == broken }
-
-// laterConstructs are words of packs that the language has and this release does not.
-var laterConstructs = []string{"each", "cases", "template", "keys", "values", "decode"}
-
-func (r reader) later(n *node) {
-	r.add(n.place, fmt.Sprintf("%q is not yet supported by this release", n.text), "")
-}
 
 // take gives the value of a key, or nil.
 func (o object) take(key string) *node { return o.values[key] }
@@ -257,8 +245,27 @@ const (
 	fromShape              // user.id, or ^.id for the enclosing object
 )
 
-// path reads a path of a pack or of a source's declarations: one that names its fields without `..` and `.*`.
+// path reads where a field of a pack or of a source's declarations stands: without `..`, `.*` and `{json}`.
 func (r reader) path(n *node, in frame) (event.Path, bool) {
+	p, ok := r.reference(n, in)
+	if !ok {
+		return nil, false
+	}
+	for _, s := range p {
+		switch s.Kind {
+		case event.Members, event.Keys:
+			r.add(n.place, fmt.Sprintf("`.*` in %q: what the members are is said by the field that holds them", n.text), "write {keys: …, values: …} for it")
+			return nil, false
+		case event.Decoded:
+			r.add(n.place, fmt.Sprintf("`{%s}` in %q: what is inside a string is said by the field that holds it", s.Name, n.text), "write {decode: "+s.Name+", fields: …} for it")
+			return nil, false
+		}
+	}
+	return p, true
+}
+
+// reference reads a path to a field that is declared elsewhere.
+func (r reader) reference(n *node, in frame) (event.Path, bool) {
 	p, ok := r.anyPath(n, in)
 	if !ok {
 		return nil, false
@@ -267,9 +274,6 @@ func (r reader) path(n *node, in frame) (event.Path, bool) {
 		switch {
 		case s.Kind == event.Descend:
 			r.add(n.place, fmt.Sprintf("`..` in %q is not yet supported by this release here", n.text), "name every step")
-			return nil, false
-		case s.Kind == event.Members:
-			r.add(n.place, fmt.Sprintf("`.*` in %q is not yet supported by this release here", n.text), "name the members")
 			return nil, false
 		case s.Kind == event.Parent && i > 0 && p[i-1].Kind != event.Parent:
 			r.add(n.place, fmt.Sprintf("`^` in %q stands behind a name", n.text), "`^` climbs first: ^.id")

@@ -83,15 +83,16 @@ func (c *compiler) selectEvents(f *joinedFlow) bool {
 	}
 	for _, n := range f.from.events {
 		name, known := c.text(n, "an event")
-		i := slices.Index(names, name)
-		if known && i < 0 {
-			c.add(n.place, fmt.Sprintf("unknown event %q of source %s", name, source.Name), suggest(name, names))
-		}
-		if i < 0 {
+		if !slices.Contains(names, name) {
+			if known {
+				c.add(n.place, fmt.Sprintf("unknown event %q of source %s", name, source.Name), suggest(name, slices.Compact(names)))
+			}
 			ok = false
 			continue
 		}
-		f.selected[i] = true
+		for i := range names {
+			f.selected[i] = f.selected[i] || names[i] == name
+		}
 	}
 	for _, o := range f.from.only {
 		if !ok {

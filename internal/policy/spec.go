@@ -7,6 +7,8 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+
+	"github.com/nymstream/nymstream/internal/event"
 )
 
 // maxShapeDepth bounds how often a shape may be nested in itself.
@@ -22,12 +24,16 @@ func (r reader) spec(n *node, in frame) *spec {
 		return nil
 	}
 	switch has := keysOf(n); {
+	case has["cases"]:
+		return r.casesOf(n, in)
+	case has["decode"]:
+		return r.document(n)
 	case has["shape"]:
 		return r.shapeRef(n)
 	case has["class"], has["plain"]:
 		return r.leafSpec(n, in)
-	case has["value"], has["fields"]:
-		return &spec{at: n.place, place: r.shape(n, "")}
+	case has["value"], has["fields"], has["keys"], has["values"]:
+		return &spec{at: n.place, place: r.shape(n, "", false)}
 	}
 	known, unknown := fieldKeys(), 0
 	for _, p := range n.pairs {
@@ -40,6 +46,83 @@ func (r reader) spec(n *node, in frame) *spec {
 		r.add(n.place, "a field says what it is by class, plain, shape, or value and fields", "write {class: …}")
 	}
 	return nil
+}
+
+// casesOf reads {cases: [{when: …, class: …}, …]}: the first that holds counts.
+func (r reader) casesOf(n *node, in frame) *spec {
+	o, _ := r.object(n, "a field", "cases")
+	s := &spec{at: n.place}
+	list := o.take("cases")
+	if list == nil {
+		return nil
+	}
+	items := r.list(list, "cases")
+	for i, item := range items {
+		if item.kind != mappingNode {
+			r.add(item.place, "a case is a mapping", "write {when: {…}, class: …}")
+			return nil
+		}
+		rest := *item
+		rest.pairs = nil
+		var c fieldCase
+		var when *node
+		for _, p := range item.pairs {
+			if p.key.text == "when" {
+				when = p.value
+			} else {
+				rest.pairs = append(rest.pairs, p)
+			}
+		}
+		switch {
+		case when != nil:
+			// Conditions are relative to the object that the field stands in, also where fields are absolute.
+			if c.when = r.conditions(when, fromShape); len(c.when) == 0 {
+				return nil
+			}
+		case i < len(items)-1:
+			r.add(item.place, "the cases behind this one are never reached: it has no `when:`", "put it last")
+			return nil
+		}
+		if c.spec = r.spec(&rest, in); c.spec == nil {
+			return nil
+		}
+		s.cases = append(s.cases, c)
+	}
+	return s
+}
+
+// document reads {decode: json, …}: what is inside a string.
+func (r reader) document(n *node) *spec {
+	o, ok := r.object(n, "a document inside a string", "decode", "value", "shape", "depth", "subject", "fields", "keys", "values")
+	s := &shape{at: n.place}
+	if s.decode, ok = r.word(o.take("decode"), "encoding", event.Codecs...); !ok {
+		return nil
+	}
+	reference, inPlace := *n, *n
+	reference.pairs, inPlace.pairs = nil, nil
+	for _, p := range n.pairs {
+		switch p.key.text {
+		case "shape", "depth":
+			reference.pairs = append(reference.pairs, p)
+		case "value", "subject", "fields", "keys", "values":
+			inPlace.pairs = append(inPlace.pairs, p)
+		}
+	}
+	for _, part := range []*node{&reference, &inPlace} {
+		if len(part.pairs) == 0 {
+			continue
+		}
+		inside := r.spec(part, fromShape)
+		if inside == nil {
+			return nil
+		}
+		s.inside = append(s.inside, inside)
+	}
+	if len(s.inside) == 0 {
+		r.add(n.place, "nobody says what is inside the string", "write fields, a shape, keys and values, or a value beside decode")
+		return nil
+	}
+	return &spec{at: n.place, place: s}
 }
 
 // fieldKeys are the words that can stand beside class: or plain:, and these two.
@@ -122,17 +205,18 @@ func (r reader) shapeRef(n *node) *spec {
 
 // options says which keys may stand beside `class:` and of which classes; nil: of any.
 var options = map[string][]Class{
-	"of":      nil, // but not of account, see leafSpec
-	"same":    identifierClasses(),
-	"alias":   {Handle},
-	"except":  nil,
-	"markup":  {Text},
-	"offsets": {Text},
-	"links":   {Text},
-	"unit":    {Text, Times},
-	"format":  {Times},
-	"zone":    {Times},
-	"form":    {Geo},
+	"template": identifierClasses(),
+	"of":       nil, // but not of account, see leafSpec
+	"same":     identifierClasses(),
+	"alias":    {Handle},
+	"except":   nil,
+	"markup":   {Text},
+	"offsets":  {Text},
+	"links":    {Text},
+	"unit":     {Text, Times},
+	"format":   {Times},
+	"zone":     {Times},
+	"form":     {Geo},
 }
 
 func identifierClasses() []Class {
@@ -186,6 +270,9 @@ func (r reader) leafSpec(n *node, in frame) *spec {
 	s := &spec{at: n.place, leaf: l}
 	r.ties(o, s, in)
 	r.spelling(o, l)
+	if n := o.take("template"); n != nil {
+		l.Templates = r.templates(n)
+	}
 	return &spec{at: n.place, leaf: defaults(l), of: s.of, same: s.same, ties: s.ties, links: s.links}
 }
 

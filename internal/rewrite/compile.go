@@ -57,7 +57,9 @@ type source struct {
 
 // kindOf is one event type of a source.
 type kindOf struct {
+	each     *node // whose elements it is looked for in; nil: whole records
 	when     []condition
+	key      *transform.Identity // of the record key; nil: the source's
 	subjects []place
 	none     bool // acts for nobody
 	signal   bool
@@ -110,6 +112,8 @@ const (
 	write
 	count
 	presence
+	writeMember   // a member whose name is data
+	writeDocument // a string, with what is left of the document in it
 )
 
 // op is what is done at one place for one recipient.
@@ -125,7 +129,8 @@ type op struct {
 	owned     bool                // the technique needs the leaf's owner
 	owner     owner
 	except    []literal
-	leaf      int32 // index into Event.Leaves, for Trace
+	leaf      int32    // index into Event.Leaves, for Trace
+	choices   []choice // what is done depends on other fields: the first that holds; none holds: dropped
 }
 
 // owner tells how to find the identifier of the person a leaf belongs to: up some levels, then the node.
@@ -165,6 +170,9 @@ type compiler struct {
 func (c *compiler) compile(index int, out *source) error {
 	c.collect()
 	c.trie = newTrie(c.patterns)
+	if err := c.oneCodec(); err != nil {
+		return err
+	}
 	c.at = map[string][]*node{}
 	for _, n := range c.trie.nodes {
 		for _, e := range n.ends {
@@ -173,6 +181,7 @@ func (c *compiler) compile(index int, out *source) error {
 		}
 	}
 	out.trie = c.trie
+	c.split()
 	for i := range c.source.Events {
 		k, err := c.kind(&c.source.Events[i])
 		if err != nil {
@@ -215,6 +224,9 @@ func (c *compiler) collect() {
 			add(cs[i].Path)
 		}
 	}
+	for _, p := range c.source.Each {
+		add(p)
+	}
 	for i := range c.source.Events {
 		e := &c.source.Events[i]
 		conditions(e.When)
@@ -231,6 +243,9 @@ func (c *compiler) collect() {
 			add(l.Path)
 			add(l.Owner)
 			add(l.Same)
+			for k := range l.Case {
+				conditions(l.Case[k].When)
+			}
 		}
 	}
 }
@@ -248,7 +263,14 @@ func (c *compiler) mark(p event.Path) (nodes, slots []int32) {
 }
 
 func (c *compiler) kind(e *policy.Event) (kindOf, error) {
-	k := kindOf{none: e.NoSubject, signal: e.Signal != "", when: c.conditions(e.When), people: make([]*transform.Identity, len(c.trie.nodes))}
+	k := kindOf{each: c.eventNode(e.Each), none: e.NoSubject, signal: e.Signal != "", when: c.conditions(e.When), people: make([]*transform.Identity, len(c.trie.nodes))}
+	if class := e.Key.Class; class.Identifier() {
+		id, err := c.identity(class)
+		if err != nil {
+			return k, err
+		}
+		k.key = id
+	}
 	for _, f := range e.Facets {
 		compiled := facet{name: f.Name, otherwise: f.Else}
 		for _, w := range f.Words {
@@ -257,7 +279,7 @@ func (c *compiler) kind(e *policy.Event) (kindOf, error) {
 		k.facets = append(k.facets, compiled)
 	}
 	for _, path := range e.Subjects {
-		leaf := leafAt(e, path)
+		leaf := personAt(e, path)
 		if leaf == nil {
 			return k, fmt.Errorf("subject %s has no class", path)
 		}
@@ -278,7 +300,9 @@ func (c *compiler) kind(e *policy.Event) (kindOf, error) {
 				n.scalar = true
 			}
 		}
-		c.pairs(&k, l)
+		if len(l.Case) == 0 {
+			c.pairs(&k, l)
+		}
 		if l.Class == policy.ObjectID && !l.Container && (k.id == nil || len(l.Path) < len(c.trie.nodes[k.id.nodes[0]].path)) {
 			id, err := c.identity(l.Class)
 			if err != nil {
@@ -309,7 +333,7 @@ func (c *compiler) pairs(k *kindOf, l *policy.Leaf) {
 		for _, o := range c.places(l.Same) {
 			if shared := commonPlace(n, o, c.trie); shared >= 0 {
 				n.scalar, o.scalar = true, true
-				k.same = append(k.same, pair{n.id, o.id, len(n.path) - len(c.trie.nodes[shared].path)})
+				k.same = append(k.same, pair{n.id, o.id, int(n.depth - c.trie.nodes[shared].depth)})
 			}
 		}
 	}
@@ -327,11 +351,12 @@ func commonPlace(a, b *node, t *trie) int32 {
 	return none
 }
 
-func leafAt(e *policy.Event, path event.Path) *policy.Leaf {
+// personAt gives the leaf at a path that names somebody, in whatever case; nil: nobody is named there.
+func personAt(e *policy.Event, path event.Path) *policy.Leaf {
 	want := path.String()
 	for i := range e.Leaves {
-		if e.Leaves[i].Path.String() == want {
-			return &e.Leaves[i]
+		if l := &e.Leaves[i]; l.Class.OfSubject() && l.Path.String() == want {
+			return l
 		}
 	}
 	return nil
@@ -340,10 +365,68 @@ func leafAt(e *policy.Event, path event.Path) *policy.Leaf {
 func (c *compiler) conditions(in []policy.Condition) []condition {
 	out := make([]condition, len(in))
 	for i, p := range in {
-		out[i] = condition{exists: p.Exists, absent: p.Absent, equals: literals(p.Equals)}
+		out[i] = condition{exists: p.Exists, absent: p.Absent, every: p.Every, prefix: p.Prefix, equals: literals(p.Equals)}
 		out[i].nodes, out[i].slots = c.mark(p.Path)
 	}
 	return out
+}
+
+// clauses compiles when a leaf at n is what one of its cases says.
+func (c *compiler) clauses(n *node, in []policy.Clause) []clause {
+	out := make([]clause, len(in))
+	for i, k := range in {
+		out[i].not = k.Not
+		for j, test := range c.conditions(k.When) {
+			near := nearby{condition: test}
+			for _, o := range c.places(k.When[j].Path) {
+				if shared := commonPlace(n, o, c.trie); shared >= 0 {
+					near.climb = int(n.depth - c.trie.nodes[shared].depth)
+				}
+			}
+			out[i].when = append(out[i].when, near)
+		}
+	}
+	return out
+}
+
+// oneCodec refuses a string of which two events say that its document is encoded in different ways.
+func (c *compiler) oneCodec() error {
+	codecs := map[string]string{}
+	for _, p := range c.patterns {
+		for i, s := range p {
+			if s.Kind != event.Decoded {
+				continue
+			}
+			at := p[:i].String()
+			if codecs[at] != "" && codecs[at] != s.Name {
+				return fmt.Errorf("%s is decoded as %s and as %s", at, codecs[at], s.Name)
+			}
+			codecs[at] = s.Name
+		}
+	}
+	return nil
+}
+
+// eventNode gives the place of the array whose elements are events, and notes the way there.
+func (c *compiler) eventNode(path event.Path) *node {
+	if path == nil {
+		return nil
+	}
+	return c.places(path)[0]
+}
+
+// split notes which arrays hold events.
+func (c *compiler) split() {
+	for _, path := range c.source.Each {
+		for _, n := range c.places(path) {
+			c.trie.splits = true
+			n.events = true
+			n.leads = true
+			for up := n.up; up != none; up = c.trie.nodes[up].up {
+				c.trie.nodes[up].leads = true
+			}
+		}
+	}
 }
 
 // identity gives the one Identity of a class on this source's platform instance.

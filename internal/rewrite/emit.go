@@ -43,7 +43,7 @@ func (w *Worker) container(dst []byte, at int32) (_ []byte, any bool) {
 		var written bool
 		switch {
 		case o.verb >= count:
-			dst, written = w.measure(dst, e, o)
+			dst, written = w.measure(dst, here, o)
 		case e.container():
 			dst, written = w.container(dst, here)
 		case e.exact && e.end-e.start <= o.verbatim[e.kind]: // BenchmarkProcess
@@ -57,8 +57,8 @@ func (w *Worker) container(dst []byte, at int32) (_ []byte, any bool) {
 		if w.fault != nil {
 			return dst, false
 		}
-		if w.Trace != nil && (!e.container() || o.verb >= count) {
-			w.trace(e, o, dst[before:], written)
+		if w.Trace != nil && (!e.container() || o.verb == count || o.verb == presence) {
+			w.trace(e, o, here, dst[before:], written)
 		}
 		if !written {
 			dst = dst[:start]
@@ -90,6 +90,11 @@ func (o *op) appendMember(dst []byte, comma bool) []byte {
 
 // leaf writes one scalar.
 func (w *Worker) leaf(dst []byte, at int32, o *op) ([]byte, bool) {
+	if o.choices != nil {
+		if o = w.choose(at, o); o == nil || o.verb == drop {
+			return dst, false
+		}
+	}
 	e := &w.tape[at]
 	if e.kind == kind(transform.Null) && !o.nulls {
 		return dst, false
@@ -128,9 +133,16 @@ func (w *Worker) own(at int32, o *owner) {
 	}
 }
 
-// measure writes how many elements an array has, or that something is there.
-func (w *Worker) measure(dst []byte, e *entry, o *op) ([]byte, bool) {
+// measure writes how many elements an array has, or that something is there; and what is no plain object or array.
+func (w *Worker) measure(dst []byte, at int32, o *op) ([]byte, bool) {
+	e := &w.tape[at]
 	switch {
+	case e.kind == member && o.verb == writeMember:
+		return w.appendNamed(dst, at)
+	case e.kind == document && o.verb == writeDocument:
+		return w.appendDocument(dst, at)
+	case o.verb == writeDocument && e.kind == kind(transform.Null):
+		return dst, false
 	case e.kind == kind(transform.Null):
 		return dst, false
 	case o.verb == presence:
@@ -142,7 +154,12 @@ func (w *Worker) measure(dst []byte, e *entry, o *op) ([]byte, bool) {
 	return dst, false
 }
 
-func (w *Worker) trace(e *entry, o *op, after []byte, written bool) {
+func (w *Worker) trace(e *entry, o *op, at int32, after []byte, written bool) {
+	if o.choices != nil {
+		if o = w.choose(at, o); o == nil {
+			o = &op{leaf: undecided}
+		}
+	}
 	step := Step{Leaf: int(o.leaf), Offset: int(e.start), Verdict: transform.Misfit}
 	if !e.container() {
 		step.Before = e.raw(w.payload)

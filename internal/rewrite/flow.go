@@ -65,6 +65,7 @@ func (c *compiler) selection(e *policy.Event, fe *policy.FlowEvent) (selection, 
 			c.put(&s, n, o, &e.Leaves[i], e)
 		}
 	}
+	c.nest(&s)
 	dropped := new(op)
 	for i := range s.ops {
 		if s.ops[i] == nil {
@@ -76,7 +77,20 @@ func (c *compiler) selection(e *policy.Event, fe *policy.FlowEvent) (selection, 
 
 // put decides a place, unless a leaf with a more literal path has it, and lets its enclosing containers be written.
 func (c *compiler) put(s *selection, n *node, o op, l *policy.Leaf, e *policy.Event) {
-	if before := s.ops[n.id]; before != nil {
+	before := s.ops[n.id]
+	switch {
+	case len(l.Case) > 0:
+		one := o
+		o = op{verb: write, leaf: o.leaf}
+		if before != nil {
+			o.descends, o.choices = before.descends, before.choices
+		}
+		o.choices = append(o.choices, choice{c.clauses(n, l.Case), &one})
+	case before != nil && before.choices != nil:
+		one := o
+		o = *before
+		o.choices = append(o.choices, choice{op: &one})
+	case before != nil:
 		if before.decided() {
 			had, now := literalness(e.Leaves[before.leaf].Path), literalness(l.Path)
 			if had > now || had == now && o.verb != drop { // between equals, dropping wins
@@ -98,16 +112,42 @@ func (c *compiler) put(s *selection, n *node, o op, l *policy.Leaf, e *policy.Ev
 	}
 }
 
+// nest says how members whose names are data, and documents inside strings, are written: with all that is around something
+// that is written. Without its name a member is not.
+func (c *compiler) nest(s *selection) {
+	for _, n := range c.trie.nodes {
+		o := s.ops[n.id]
+		switch {
+		case o == nil || !o.descends:
+		case n.named != nil:
+			if named := s.ops[n.named.id]; named == nil || named.verb == drop {
+				o.descends = false
+			} else {
+				o.verb = writeMember
+			}
+		case n.inner != nil:
+			o.verb = writeDocument
+		}
+	}
+}
+
 // people notes whom the recipient's pseudonyms and seals ask for.
 func (c *compiler) people(k *kindOf, s *selection) {
 	for _, n := range c.trie.nodes {
 		o := s.ops[n.id]
-		if o.person != nil {
-			k.name([]int32{n.id}, o.person)
+		c.person(k, n, o)
+		for i := range o.choices {
+			c.person(k, n, o.choices[i].op)
 		}
-		if o.owner.climb > 0 {
-			k.name([]int32{o.owner.node}, o.owner.identity)
-		}
+	}
+}
+
+func (c *compiler) person(k *kindOf, n *node, o *op) {
+	if o.person != nil {
+		k.name([]int32{n.id}, o.person)
+	}
+	if o.owner.climb > 0 {
+		k.name([]int32{o.owner.node}, o.owner.identity)
 	}
 }
 
@@ -116,8 +156,12 @@ const undecided = -1
 func (o *op) decided() bool { return o.leaf != undecided }
 
 func (s *selection) set(n *node, o op) {
-	if n.member != nil {
-		o.member = append([]byte{','}, n.member...)
+	if n.spelled != nil {
+		o.member = append([]byte{','}, n.spelled...)
+		copy(o.short[:], o.member)
+	}
+	if n.named != nil { // its name is written when it is known
+		o.member = []byte{','}
 		copy(o.short[:], o.member)
 	}
 	s.ops[n.id] = &o
@@ -156,13 +200,13 @@ func (c *compiler) op(e *policy.Event, leaf int, d *policy.Decision) (op, error)
 	}
 	o.verb, o.technique, o.except = write, t, literals(l.Except)
 	o.verbatim = transform.VerbatimOf(t)
-	if d.Technique.Name == policy.Pseudonym {
+	if d.Technique.Name == policy.Pseudonym && !d.Rebuild {
 		if o.person, err = c.identity(l.Class); err != nil {
 			return o, err
 		}
 	}
 	o.nulls = d.Technique.Name == policy.Replace || d.Technique.Name == policy.Blank || d.Technique.Type != nil && d.Technique.Type.Nullable
-	if d.Technique.Name == policy.Seal && !d.Technique.Deterministic {
+	if d.Technique.Name == policy.Seal && !d.Technique.Deterministic || d.Rebuild && l.OwnParts {
 		o.owned = true
 		o.owner, err = c.owner(e, l)
 	}
@@ -177,7 +221,7 @@ func (c *compiler) owner(e *policy.Event, l *policy.Leaf) (owner, error) {
 		}
 		return owner{}, nil
 	}
-	who := leafAt(e, l.Owner)
+	who := personAt(e, l.Owner)
 	if who == nil {
 		return owner{}, fmt.Errorf("the owner %s has no class", l.Owner)
 	}
@@ -192,7 +236,7 @@ func (c *compiler) owner(e *policy.Event, l *policy.Leaf) (owner, error) {
 				return owner{climb: 1, node: o.id, identity: id}, nil
 			}
 			if shared := commonPlace(n, o, c.trie); shared >= 0 {
-				return owner{climb: len(n.path) - len(c.trie.nodes[shared].path), node: o.id, identity: id}, nil
+				return owner{climb: int(n.depth - c.trie.nodes[shared].depth), node: o.id, identity: id}, nil
 			}
 		}
 	}

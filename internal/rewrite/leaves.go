@@ -15,10 +15,19 @@ type Leaf struct {
 }
 
 // Leaves lists every scalar of a payload that Read accepts. It allocates: for explaining and discovering, not for the stream.
-func Leaves(payload []byte) []Leaf {
+func Leaves(payload []byte) []Leaf { return leaves(payload, nil) }
+
+// Leaves lists every scalar of a payload of the source: also those of the documents inside strings that its pack names, at the
+// offsets of a trace, and the names of members that are data.
+func (p *Program) Leaves(source int, payload []byte) []Leaf {
+	return leaves(payload, p.sources[source].trie.root)
+}
+
+func leaves(payload []byte, root *node) []Leaf {
 	l := lister{}
-	l.payload, l.maxDepth = payload, deepest
-	l.value(l.space(0), nil)
+	l.arena = append(l.arena, payload...)
+	l.payload, l.maxDepth = l.arena, deepest
+	l.value(l.space(0), nil, root)
 	return l.leaves
 }
 
@@ -30,33 +39,67 @@ type lister struct {
 	leaves []Leaf
 }
 
-func (l *lister) value(i int, path event.Path) int {
+// value lists what stands at i; n is its place in the source's trie, nil where nothing is named.
+func (l *lister) value(i int, path event.Path, n *node) int {
 	switch {
 	case i < 0 || i >= len(l.payload) || len(path) > deepest:
 		return failed
 	case l.payload[i] == '{':
-		i, more := l.open(i, '}')
-		for more && i >= 0 && i < len(l.payload) {
-			end, _ := l.text(i + 1)
-			if end < 0 {
-				return failed
-			}
-			name := string(transform.AppendUnescaped(nil, l.payload[i+1:end]))
-			i = l.value(l.colon(end+1), extend(path, event.Segment{Name: name}))
-			i, more = l.next(i, '}')
-		}
-		return i
+		return l.members(i, path, n)
 	case l.payload[i] == '[':
 		i, more := l.open(i, ']')
-		for n := 0; more && i >= 0; n++ {
-			i = l.value(i, extend(path, event.Segment{Kind: event.Index, Index: n}))
+		for k := 0; more && i >= 0; k++ {
+			var below *node
+			if n != nil && n.elements != nil {
+				below = n.element(k)
+			}
+			i = l.value(i, extend(path, event.Segment{Kind: event.Index, Index: k}), below)
 			i, more = l.next(i, ']')
 		}
 		return i
 	}
 	end := l.skip(i, 0)
-	if end >= 0 {
+	if end >= 0 && !(l.payload[i] == '"' && n != nil && n.inner != nil && l.document(i, end, path, n)) {
 		l.leaves = append(l.leaves, Leaf{path, i, l.payload[i:end]})
 	}
 	return end
+}
+
+func (l *lister) members(i int, path event.Path, n *node) int {
+	i, more := l.open(i, '}')
+	for more && i >= 0 && i < len(l.payload) {
+		first := i
+		end, _ := l.text(i + 1)
+		if end < 0 {
+			return failed
+		}
+		name := transform.AppendUnescaped(nil, l.payload[i+1:end])
+		at := extend(path, event.Segment{Name: string(name)})
+		var below *node
+		if n != nil {
+			if below = n.find(name, prefix(name)); below == nil && n.member != nil {
+				below = n.member.value
+				l.leaves = append(l.leaves, Leaf{extend(at, event.Segment{Kind: event.Keys}), first, l.payload[first : end+1]})
+			}
+		}
+		i = l.value(l.colon(end+1), at, below)
+		i, more = l.next(i, '}')
+	}
+	return i
+}
+
+// document lists what is inside a string, if it can be read.
+func (l *lister) document(i, end int, path event.Path, n *node) bool {
+	outer, before, start := len(l.payload), len(l.leaves), len(l.arena)
+	ok := l.decode(l.payload[i+1:end-1], n.codec)
+	if ok {
+		l.payload = l.arena
+		j := l.value(l.space(start), extend(path, event.Segment{Kind: event.Decoded, Name: n.codec}), n.inner)
+		ok = j >= 0 && l.space(j) == len(l.payload)
+	}
+	l.payload, l.reason = l.arena[:outer], event.None
+	if !ok {
+		l.leaves = l.leaves[:before]
+	}
+	return ok
 }

@@ -3,6 +3,7 @@
 package rewrite
 
 import (
+	"bytes"
 	"slices"
 
 	"github.com/nymstream/nymstream/internal/policy"
@@ -40,7 +41,27 @@ func literals(in []policy.Literal) []literal {
 type condition struct {
 	nodes, slots   []int32
 	exists, absent bool
+	every          bool // of those that are there equals a literal
+	prefix         string
 	equals         []literal
+}
+
+// nearby is a condition inside the container some levels up.
+type nearby struct {
+	condition
+	climb int
+}
+
+// clause is a part of a case: all of when hold, or, with not, one does not.
+type clause struct {
+	when []nearby
+	not  bool
+}
+
+// choice is what is done with a leaf where all clauses hold.
+type choice struct {
+	clauses []clause
+	op      *op
 }
 
 // facet is a platform-neutral word about an event.
@@ -66,21 +87,82 @@ type only struct {
 const unknown = "unknown"
 
 func (w *Worker) holds(c *condition) bool {
-	present := false
+	var seen tally
 	for i, n := range c.nodes {
 		for at := w.slots[c.slots[i]]; at >= 0; at = w.following(at, n) {
-			e := &w.tape[at]
-			if e.kind != kind(transform.Null) {
-				present = true
-			}
-			for j := range c.equals {
-				if c.equals[j].kind == e.kind && c.equals[j].text == string(w.text(e)) {
-					return true
-				}
+			w.test(c, &w.tape[at], &seen)
+			if seen.fits && !c.every {
+				return true
 			}
 		}
 	}
-	return c.exists && present || c.absent && !present
+	return c.verdict(&seen)
+}
+
+// tally is what was seen of the values that a condition looks at.
+type tally struct{ present, fits, differs bool }
+
+func (w *Worker) test(c *condition, e *entry, seen *tally) {
+	if e.kind != kind(transform.Null) {
+		seen.present = true
+	}
+	if c.prefix != "" {
+		fits := e.kind == kind(transform.String) && bytes.HasPrefix(w.text(e), []byte(c.prefix))
+		seen.fits = seen.fits || fits
+		return
+	}
+	for j := range c.equals {
+		if c.equals[j].kind == e.kind && c.equals[j].text == string(w.text(e)) {
+			seen.fits = true
+			return
+		}
+	}
+	seen.differs = true
+}
+
+func (c *condition) verdict(seen *tally) bool {
+	if len(c.equals) > 0 || c.prefix != "" {
+		return seen.fits && !(c.every && seen.differs)
+	}
+	return c.exists && seen.present || c.absent && !seen.present
+}
+
+// choose gives what is done with the leaf, as other fields say; nil: nothing.
+func (w *Worker) choose(at int32, o *op) *op {
+	for i := range o.choices {
+		if w.clauses(at, o.choices[i].clauses) {
+			return o.choices[i].op
+		}
+	}
+	return nil
+}
+
+func (w *Worker) clauses(at int32, cs []clause) bool {
+	for i := range cs {
+		all := true
+		for j := range cs[i].when {
+			if !w.near(at, &cs[i].when[j]) {
+				all = false
+				break
+			}
+		}
+		if all == cs[i].not {
+			return false
+		}
+	}
+	return true
+}
+
+// near tells whether a condition holds inside the container that the leaf shares with what the condition looks at.
+func (w *Worker) near(at int32, c *nearby) bool {
+	var seen tally
+	container := w.enclosing(at, c.climb)
+	for i := container + 1; container >= 0 && i < w.tape[container].end; i++ {
+		if slices.Contains(c.nodes, w.tape[i].node) {
+			w.test(&c.condition, &w.tape[i], &seen)
+		}
+	}
+	return c.verdict(&seen)
 }
 
 func (w *Worker) all(cs []condition) bool {

@@ -13,6 +13,7 @@ import (
 // and records the named fields. Positions below zero mean that reason is set and the scan is over.
 type scanner struct {
 	payload  []byte
+	arena    []byte // the payload, and behind it the documents that were inside its strings
 	tape     []entry
 	learned  map[*trie][]order
 	orders   []order  // those of the trie, by node
@@ -44,6 +45,10 @@ func (s *scanner) run(payload []byte, t *trie) bool {
 	if s.trie != t {
 		s.learn(t)
 	}
+	if t.decodes {
+		s.arena = append(s.arena[:0], payload...)
+		payload = s.arena
+	}
 	s.payload, s.reason, s.place = payload, event.None, none
 	s.tape, s.seen = s.tape[:0], s.seen[:0]
 	if cap(s.slots) < t.probes {
@@ -69,6 +74,9 @@ func (s *scanner) run(payload []byte, t *trie) bool {
 		if end = s.space(end); end != len(payload) {
 			s.fail(event.Malformed, end)
 		}
+	}
+	if t.decodes {
+		s.payload = s.arena
 	}
 	return s.reason == event.None
 }
@@ -225,6 +233,9 @@ func (s *scanner) named(i int, n *node, up int32, depth int) int {
 		var escaped bool
 		if end, escaped = s.text(i + 1); end >= 0 {
 			end++
+			if n.inner != nil {
+				return s.document(i, end, n, up, depth)
+			}
 		}
 		k, exact = kind(transform.String), !escaped
 	case c == '-' || c-'0' < 10:
@@ -317,7 +328,11 @@ func (s *scanner) members(i int, n *node, at int32, depth int) int {
 			next = &g.after
 		}
 		if g == nil || g.node == nil {
-			i = s.skip(i, depth)
+			if n.member != nil {
+				i = s.member(first, i, n.member, at, depth)
+			} else {
+				i = s.skip(i, depth)
+			}
 		} else {
 			k := g.node
 			word, bit := &few, uint64(1)<<(k.rank&63)
@@ -370,7 +385,7 @@ func (s *scanner) name(n *node, i int) (*guess, int) {
 	switch {
 	case k != nil:
 		return s.orders[k.id].self, i
-	case escaped:
+	case escaped, n.member != nil:
 		return nil, i
 	}
 	return s.stranger(n, name), i

@@ -10,8 +10,10 @@ import "github.com/nymstream/nymstream/internal/transform"
 type kind uint8
 
 const (
-	object kind = kind(transform.Null) + 1 + iota
-	array
+	object   kind = kind(transform.Null) + 1 + iota
+	array         // its elements
+	member        // a member whose name is data: the name and, where the plan names it, the value
+	document      // a string that holds a document: the document, where it could be read
 )
 
 // none marks an absent tape index or node.

@@ -17,6 +17,9 @@ func (c *compiler) technique(l *policy.Leaf, d *policy.Decision) (transform.Tech
 	case policy.Keep:
 		return keep(l, t)
 	case policy.Pseudonym:
+		if d.Rebuild {
+			return c.template(l)
+		}
 		id, err := c.identity(l.Class)
 		if err != nil {
 			return nil, err
@@ -59,6 +62,37 @@ func (c *compiler) technique(l *policy.Leaf, d *policy.Decision) (transform.Tech
 		return transform.NewBlank(), nil
 	}
 	return nil, fmt.Errorf("technique %q is not known to this release", t.Name)
+}
+
+// template compiles how a composite value is taken apart.
+func (c *compiler) template(l *policy.Leaf) (transform.Technique, error) {
+	forms := make([][]transform.Part, len(l.Templates))
+	for i, t := range l.Templates {
+		for _, p := range t {
+			part := transform.Part{Literal: p.Literal}
+			switch p.Kind {
+			case policy.PartIdentifier:
+				part.Owner = l.OwnParts && p.Class.OfSubject()
+				id, err := c.identity(p.Class)
+				if err != nil {
+					return nil, err
+				}
+				part.Identity = id
+			case policy.PartWord:
+				part.Kept = transform.KeptWord
+			case policy.PartInteger:
+				part.Kept = transform.KeptInteger
+			case policy.PartWords:
+				part.Kept = transform.KeptWords(p.Words)
+			case policy.PartHost:
+				part.Kept = transform.KeptHost
+			case policy.PartDropped:
+				part.Dropped = true
+			}
+			forms[i] = append(forms[i], part)
+		}
+	}
+	return transform.NewTemplate(forms), nil
 }
 
 // keep takes the type that the rule agreed, else the one that the pack states.

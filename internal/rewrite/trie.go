@@ -14,15 +14,18 @@ import (
 // trie holds every place of one source that some event's leaf, condition or subject names.
 // It is immutable after build and shared by all workers.
 type trie struct {
-	root   *node
-	nodes  []*node // by id
-	probes int     // number of slots that a scan fills
+	root    *node
+	nodes   []*node // by id
+	probes  int     // number of slots that a scan fills
+	decodes bool    // some strings hold documents
+	splits  bool    // some arrays hold events
 }
 
 // node is one place: a member, or the elements of an array.
 type node struct {
 	id     int32
 	up     int32 // id of the enclosing place, or none
+	depth  int32 // containers around it on the tape
 	path   event.Path
 	ends   []int // the patterns that end here
 	scalar bool  // a leaf: its scalar goes on the tape
@@ -34,16 +37,23 @@ type node struct {
 	mask     uint64
 	elements *node   // [*], and elements without a node of their own
 	indexed  []*node // [n], nil where only elements applies
-	repeats  bool    // several can stand here: the path has [*]
+	repeats  bool    // several can stand here: the path has [*] or .*
+	member   *node   // .*, a member that keys does not name: its name and its value are below
+	named    *node   // of .*: the name
+	value    *node   // of .*: what it names
+	inner    *node   // the document inside a string
+	codec    string  // how that is encoded
+	events   bool    // its elements are events
+	leads    bool    // it is, or encloses, an array whose elements are events
 
-	name   string
-	word   uint64 // first eight bytes of the name, little-endian, zero-padded
-	rank   int32  // among the members of the enclosing object
-	member []byte // `"name":`
+	name    string
+	word    uint64 // first eight bytes of the name, little-endian, zero-padded
+	rank    int32  // among the members of the enclosing object
+	spelled []byte // `"name":`
 }
 
 // descends tells whether an object here has named members.
-func (n *node) descends() bool { return len(n.keys) > 0 }
+func (n *node) descends() bool { return len(n.keys) > 0 || n.member != nil }
 
 // element gives the place of the i-th array element.
 func (n *node) element(i int) *node {
@@ -71,13 +81,11 @@ func newTrie(patterns []event.Path) *trie {
 }
 
 func (t *trie) grow(path event.Path, up int32, below []suffix) *node {
-	n := &node{id: int32(len(t.nodes)), up: up, path: path, slot: none}
-	n.repeats = slices.ContainsFunc(path, func(s event.Segment) bool { return s.Kind == event.Each })
-	t.nodes = append(t.nodes, n)
+	n := t.node(path, up)
 	members := map[string][]suffix{}
 	indexes := map[int][]suffix{}
 	var names []string
-	var each []suffix
+	var each, others, inner []suffix
 	for _, s := range below {
 		if len(s.rest) == 0 {
 			n.ends = append(n.ends, s.pattern)
@@ -94,13 +102,17 @@ func (t *trie) grow(path event.Path, up int32, below []suffix) *node {
 			each = append(each, next)
 		case event.Index:
 			indexes[first.Index] = append(indexes[first.Index], next)
+		case event.Members:
+			others = append(others, next)
+		case event.Decoded:
+			inner, n.codec = append(inner, next), first.Name
 		}
 	}
 	slices.Sort(names)
 	for rank, name := range names {
 		k := t.grow(extend(path, event.Segment{Name: name}), n.id, members[name])
 		k.name, k.rank, k.word = name, int32(rank), prefix([]byte(name))
-		k.member = append(transform.AppendString(nil, []byte(name)), ':')
+		k.spelled = append(transform.AppendString(nil, []byte(name)), ':')
 		n.keys = append(n.keys, k)
 	}
 	n.hash()
@@ -111,6 +123,40 @@ func (t *trie) grow(path event.Path, up int32, below []suffix) *node {
 		n.indexed = append(n.indexed, make([]*node, i+1-len(n.indexed))...)
 		n.indexed[i] = t.grow(extend(path, event.Segment{Kind: event.Index, Index: i}), n.id, append(indexes[i], each...))
 	}
+	if len(others) > 0 {
+		n.member = t.members(extend(path, event.Segment{Kind: event.Members}), n.id, others)
+	}
+	if len(inner) > 0 {
+		t.decodes = true
+		n.inner = t.grow(extend(path, event.Segment{Kind: event.Decoded, Name: n.codec}), n.id, inner)
+	}
+	return n
+}
+
+// node adds a place.
+func (t *trie) node(path event.Path, up int32) *node {
+	n := &node{id: int32(len(t.nodes)), up: up, path: path, slot: none}
+	if up != none {
+		n.depth = t.nodes[up].depth + 1
+	}
+	n.repeats = slices.ContainsFunc(path, func(s event.Segment) bool { return s.Kind == event.Each || s.Kind == event.Members })
+	t.nodes = append(t.nodes, n)
+	return n
+}
+
+// members adds the place of members whose names are data: a container of the name and of the value.
+func (t *trie) members(path event.Path, up int32, below []suffix) *node {
+	n := t.node(path, up)
+	var names, values []suffix
+	for _, s := range below {
+		if len(s.rest) > 0 && s.rest[0].Kind == event.Keys {
+			names = append(names, suffix{s.rest[1:], s.pattern})
+		} else {
+			values = append(values, s)
+		}
+	}
+	n.named = t.grow(extend(path, event.Segment{Kind: event.Keys}), n.id, names)
+	n.value = t.grow(path, n.id, values)
 	return n
 }
 
@@ -139,6 +185,9 @@ func (n *node) hash() {
 
 // find gives the member with this name, or nil; word is prefix(name). The cost does not grow with the number of members.
 func (n *node) find(name []byte, word uint64) *node {
+	if n.table == nil {
+		return nil
+	}
 	at := spread(word, len(name)) & n.mask
 	for {
 		k := n.table[at]

@@ -3,6 +3,7 @@
 package rewrite
 
 import (
+	"hash/maphash"
 	"slices"
 
 	"github.com/nymstream/nymstream/internal/event"
@@ -37,6 +38,10 @@ type Worker struct {
 	headers []byte
 	quoted  []byte
 	ops     []*op
+	inner   []byte              // a document before it is encoded into its string
+	names   map[uint64]struct{} // of members whose names are data, written so far
+	seed    maphash.Seed
+	elements
 }
 
 // Step is one decided leaf of a trace. Before and After are clear and sanitized JSON; After is nil where the leaf was dropped.
@@ -53,6 +58,7 @@ func (p *Program) MaxBytes() int { return p.options.MaxBytes }
 // Worker makes a worker of the program.
 func (p *Program) Worker() *Worker {
 	w := &Worker{program: p, misfits: make([]uint64, len(p.Plan.Flows)), scope: transform.NewScope(transform.ScopeOptions{Keys: p.options.SealKeys})}
+	w.names, w.seed = map[uint64]struct{}{}, maphash.MakeSeed()
 	w.maxDepth, w.maxFields = p.options.MaxDepth, p.options.MaxFields
 	return w
 }
@@ -64,6 +70,7 @@ func (w *Worker) Read(source int, payload []byte) error {
 	for i := range w.found {
 		w.found[i].container = none
 	}
+	w.begin()
 	if len(payload) > w.program.options.MaxBytes {
 		return &event.Poison{Reason: event.TooLarge, Offset: -1}
 	}
@@ -77,12 +84,12 @@ func (w *Worker) Read(source int, payload []byte) error {
 	return nil
 }
 
-// Event gives the first event type of the source that the payload is, as an index into Source.Events.
+// Event gives the first event type of the source that the element at hand is, as an index into Source.Events.
 // Two spellings of an identifier that disagree come as *event.Poison.
 func (w *Worker) Event() (index int, known bool, err error) {
 	for i := range w.source.events {
 		k := &w.source.events[i]
-		if !w.all(k.when) {
+		if k.each != w.array || !w.all(k.when) {
 			continue
 		}
 		w.kind, w.kindAt = k, i
@@ -147,6 +154,9 @@ func (w *Worker) findSubject() error {
 // HasSubject tells whether somebody acts in the event, or the pack says that nobody does.
 func (w *Worker) HasSubject() bool { return w.subject >= 0 || w.kind.none }
 
+// Splits tells whether the source's records hold several events each.
+func (w *Worker) Splits(source int) bool { return w.program.sources[source].trie.splits }
+
 // Flows gives the number of flows of the payload's source.
 func (w *Worker) Flows(source int) int { return len(w.program.sources[source].flows) }
 
@@ -171,6 +181,9 @@ func (w *Worker) Append(dst []byte, flow int, d *keyring.Domain) ([]byte, error)
 	w.ops, w.scope.Domain, w.fault = s.ops, d, nil
 	start := len(dst)
 	w.most = start + w.program.options.MaxOutput
+	if len(w.names) > 0 {
+		clear(w.names)
+	}
 	dst, _ = w.container(dst, 0)
 	if w.fault != nil {
 		return dst[:start], w.fault
@@ -209,13 +222,17 @@ func (w *Worker) keyFrom(flow, path int) bool {
 // or no rule lets it leave. It needs no payload.
 func (w *Worker) AppendSourceKey(dst []byte, source, flow int, key []byte, d *keyring.Domain) ([]byte, transform.Verdict) {
 	s := &w.program.sources[source]
+	identity := s.key
+	if w.kind != nil && w.kind.key != nil {
+		identity = w.kind.key
+	}
 	leaves := slices.ContainsFunc(s.flows[flow].events, func(e selection) bool { return len(e.keyFrom) > 0 && e.keyFrom[0] })
-	if s.key == nil || len(key) == 0 || !leaves {
+	if identity == nil || len(key) == 0 || !leaves {
 		return dst, transform.Misfit
 	}
 	w.scope.Domain = d
 	w.current = transform.Value{Kind: transform.String, Text: key}
-	return s.key.AppendPseudonym(dst, &w.current, w.scope)
+	return identity.AppendPseudonym(dst, &w.current, w.scope)
 }
 
 func (w *Worker) pseudonym(dst []byte, at int32, id *transform.Identity, d *keyring.Domain) ([]byte, transform.Verdict) {
@@ -250,7 +267,10 @@ func (w *Worker) Trim() {
 		w.tape = nil
 	}
 	w.scope.People.Trim()
-	for _, b := range []*[]byte{&w.decoded, &w.other, &w.headers, &w.quoted, &w.key} {
+	if cap(w.whole) > usual/32 {
+		w.whole = nil
+	}
+	for _, b := range []*[]byte{&w.decoded, &w.other, &w.headers, &w.quoted, &w.key, &w.inner, &w.arena} {
 		if cap(*b) > usual {
 			*b = nil
 		}
@@ -260,6 +280,11 @@ func (w *Worker) Trim() {
 // value gives a scalar as techniques take it, valid until the next value.
 func (w *Worker) value(e *entry) *transform.Value {
 	v := &w.current
+	if e.kind == document {
+		text := w.literal(e)
+		v.Kind, v.Text, v.Raw, v.Subject = transform.String, text, w.payload[e.start:w.closing(e)+1], 0
+		return v
+	}
 	raw := e.raw(w.payload)
 	v.Kind, v.Raw, v.Text, v.Subject = transform.Kind(e.kind), raw, raw, e.subject
 	if e.kind == kind(transform.String) {
@@ -269,6 +294,18 @@ func (w *Worker) value(e *entry) *transform.Value {
 		}
 	}
 	return v
+}
+
+// closing gives where the closing quote of a string that holds a document stands.
+func (w *Worker) closing(e *entry) int32 {
+	end, _ := w.scanner.text(int(e.start) + 1)
+	return int32(end)
+}
+
+// literal gives the text of a string that holds a document, valid until the next text.
+func (w *Worker) literal(e *entry) []byte {
+	w.decoded = transform.AppendUnescaped(w.decoded[:0], w.payload[e.start+1:w.closing(e)])
+	return w.decoded
 }
 
 // unquoted gives the decoded text of a string, valid until the next one.
@@ -284,6 +321,8 @@ func (w *Worker) unquoted(e *entry) []byte {
 // text gives the decoded text of a scalar, valid until the next text.
 func (w *Worker) text(e *entry) []byte {
 	switch {
+	case e.kind == document:
+		return w.literal(e)
 	case e.container():
 		return nil
 	case e.kind == kind(transform.String):

@@ -17,6 +17,8 @@ type workspace struct {
 	wire   []byte // sealed bytes before they become text
 	ad     []byte // associated data
 	secret keyring.Secret
+	text   []byte // a composite value
+	part   Value  // of a composite value
 	digest [16]byte
 	nonces nonces
 	keys   *keyCache

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pipeline
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/nymstream/nymstream/internal/event"
+)
+
+// elements decides a record that holds several events: each alone, for every recipient. What is poison in one of them
+// sends the whole record to quarantine, for the recipients concerned, and nothing of it is forwarded to them: a replay
+// brings all of it.
+func (w *Worker) elements(rec *event.Record, source int, now int64, sink event.Sink) error {
+	w.held.reset()
+	for i := 0; ; i++ {
+		more, err := w.rewrite.Next()
+		known, kind := false, 0
+		if more && err == nil {
+			kind, known, err = w.rewrite.Event()
+		}
+		if poison, ok := errors.AsType[*event.Poison](err); ok {
+			return w.quarantineAll(rec, source, poison, sink)
+		}
+		if err != nil {
+			return err
+		}
+		if !more {
+			return w.held.release(rec, sink)
+		}
+		if w.element != allElements && w.element != i {
+			continue
+		}
+		err = w.each(source, func(flow, _, recipient int) error {
+			return w.decide(rec, source, kind, known, flow, recipient, now, &w.held)
+		})
+		if err != nil {
+			return err
+		}
+		if w.held.bytes > mostHeld*w.pipeline.program.MaxBytes() {
+			return w.quarantineAll(rec, source, &event.Poison{Reason: event.TooLarge, Offset: -1}, sink)
+		}
+	}
+}
+
+// mostHeld bounds what the outputs of one record's elements may hold, in payloads of the largest size.
+const mostHeld = 4
+
+// heldSink keeps what was decided about the elements of a record until all of them are decided.
+type heldSink struct {
+	decided  []decided
+	poisoned []event.Quarantined // for one recipient each, the first fault of its elements
+	bytes    int
+}
+
+// decided is what becomes of one element for one recipient.
+type decided struct {
+	recipient int
+	reason    event.Reason // None: forwarded
+	output    event.Output
+}
+
+func (h *heldSink) reset() { *h = heldSink{decided: h.decided[:0], poisoned: h.poisoned[:0]} }
+
+func (h *heldSink) Forward(recipient int, _ *event.Record, out *event.Output) error {
+	kept := event.Output{Key: slices.Clone(out.Key), Value: slices.Clone(out.Value), Time: out.Time}
+	h.bytes += len(out.Key) + len(out.Value)
+	for _, header := range out.Headers {
+		kept.Headers = append(kept.Headers, event.Header{Key: slices.Clone(header.Key), Value: slices.Clone(header.Value)})
+		h.bytes += len(header.Key) + len(header.Value)
+	}
+	h.decided = append(h.decided, decided{recipient, event.None, kept})
+	return nil
+}
+
+func (h *heldSink) Withhold(recipient int, _ *event.Record, reason event.Reason) error {
+	h.decided = append(h.decided, decided{recipient: recipient, reason: reason})
+	return nil
+}
+
+func (h *heldSink) Quarantine(q *event.Quarantined) error {
+	for _, r := range q.Recipients {
+		if !h.isPoisoned(r) {
+			one := *q
+			one.Recipients = []int{r}
+			h.poisoned = append(h.poisoned, one)
+		}
+	}
+	return nil
+}
+
+func (h *heldSink) isPoisoned(recipient int) bool {
+	return slices.ContainsFunc(h.poisoned, func(q event.Quarantined) bool { return q.Recipients[0] == recipient })
+}
+
+// release hands over what was decided, in the order of the elements.
+func (h *heldSink) release(rec *event.Record, sink event.Sink) error {
+	for i := range h.decided {
+		d := &h.decided[i]
+		var err error
+		switch {
+		case h.isPoisoned(d.recipient):
+		case d.reason != event.None:
+			err = sink.Withhold(d.recipient, rec, d.reason)
+		default:
+			err = sink.Forward(d.recipient, rec, &d.output)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for i := range h.poisoned {
+		if err := sink.Quarantine(&h.poisoned[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
