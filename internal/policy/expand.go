@@ -189,10 +189,11 @@ func (x *expansion) body(path event.Path, s *shape, in scope, where string) {
 	}
 	inner := scope{path, in.owner, where, in.when}
 	if s.subject != nil {
-		if owner, ok := path.Join(s.subject.path); ok {
-			inner.owner = &tie{owner, s.subject.at, tieOwner}
+		first := s.subject[0]
+		if owner, ok := path.Join(first.path); ok {
+			inner.owner = &tie{owner, first.at, tieOwner}
 		} else {
-			x.once(s.subject.at, "`^` climbs above the root", "there are fewer enclosing objects")
+			x.once(first.at, "`^` climbs above the root", "there are fewer enclosing objects")
 		}
 	}
 	for _, f := range s.fields {
@@ -494,7 +495,7 @@ func (x *expansion) subjects(e *packEvent, each event.Path) []event.Path {
 		if s := x.shapes[e.shape.shape]; s == nil {
 			return nil // reported where the shape is named
 		} else if s.subject != nil {
-			subjects = []pathAt{*s.subject}
+			subjects = s.subject
 		}
 	}
 	if len(subjects) == 0 && !e.none {

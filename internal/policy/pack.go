@@ -27,8 +27,8 @@ func (p *pack) id() string { return fmt.Sprintf("%s@%d", p.name, p.version) }
 type shape struct {
 	name    string
 	at      place
-	subject *pathAt // relative to the object
-	value   *spec   // what a bare scalar in its place is; such a shape may also stand in arrays
+	subject []pathAt // relative to the object; its leaves belong to the first
+	value   *spec    // what a bare scalar in its place is; such a shape may also stand in arrays
 	fields  []field
 	keys    *spec   // what the names of its other members are
 	values  *spec   // and what stands there
@@ -207,9 +207,13 @@ func (r reader) shape(n *node, name string, value bool) *shape {
 	}
 	if n := o.take("subject"); n != nil {
 		if value && n.kind == scalarNode && n.text == "key" {
-			s.subject = &pathAt{event.Path{{Kind: event.Keys}}, n.place}
+			s.subject = []pathAt{{event.Path{{Kind: event.Keys}}, n.place}}
 		} else {
-			s.subject = r.pathAt(n, fromShape)
+			for _, item := range r.list(n, "subject") {
+				if p := r.pathAt(item, fromShape); p != nil {
+					s.subject = append(s.subject, *p)
+				}
+			}
 		}
 	}
 	r.members(o, s)

@@ -28,7 +28,7 @@ func (r reader) plainType(o object) *Type {
 	return t
 }
 
-// typ reads integer, number, boolean, or {type: …, enum: […], pattern: …, max: N, or: […], nullable: true}.
+// typ reads integer, number, boolean, or {type: …, enum: […], pattern: …, max: N, or: […], nullable: true, text: true}.
 func (r reader) typ(n *node) *Type {
 	if n.kind == scalarNode {
 		word, ok := r.word(n, "type", "integer", "number", "boolean", "string")
@@ -41,7 +41,7 @@ func (r reader) typ(n *node) *Type {
 		}
 		return &Type{Kind: typeKinds[word]}
 	}
-	o, ok := r.object(n, "a type", "type", "enum", "pattern", "max", "or", "nullable")
+	o, ok := r.object(n, "a type", "type", "enum", "pattern", "max", "or", "nullable", "text")
 	if !ok {
 		return nil
 	}
@@ -59,6 +59,12 @@ func (r reader) typ(n *node) *Type {
 	}
 	if nullable := o.take("nullable"); nullable != nil {
 		t.Nullable, _ = r.flag(nullable, "nullable")
+	}
+	if n := o.take("text"); n != nil {
+		if t.Text, _ = r.flag(n, "text"); t.Text && t.Kind > TypeBoolean {
+			r.add(n.place, "text: numbers and booleans that come as strings", "strings are texts already")
+			ok = false
+		}
 	}
 	if !ok {
 		return nil

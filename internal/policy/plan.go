@@ -175,6 +175,7 @@ type Type struct {
 	Max      int    // longest string in code points; 0: no limit stated
 	Or       []Literal
 	Nullable bool
+	Text     bool // numbers and booleans may be written as strings
 }
 
 type TypeKind uint8

@@ -58,7 +58,7 @@ func spellDecision(d Decision) string {
 		set  bool
 		text string
 	}{
-		{t.Type != nil, fmt.Sprintf("type %+v", t.Type)},
+		{t.Type != nil, strings.Replace(fmt.Sprintf("type %+v", t.Type), " Text:false}", "}", 1)},
 		{t.Deterministic, "deterministic"},
 		{t.Name == Mask || t.Keep > 0, fmt.Sprintf("keep %d", t.Keep)},
 		{t.At != "", "at " + t.At},

@@ -3,6 +3,8 @@
 package transform
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"math"
 	"unicode/utf8"
@@ -16,6 +18,7 @@ type Type struct {
 	Max      int       // of TypeString: longest text in code points; 0: no limit
 	Or       []Literal // values kept beside those of the kind
 	Nullable bool      // null is kept too
+	Text     bool      // of numbers and booleans: one that is written as a string is kept too, as it came
 }
 
 // TypeKind is the kind of values a Type keeps.
@@ -37,13 +40,14 @@ type keep struct {
 	max      int
 	or       []Literal
 	nullable bool
+	text     bool
 }
 
 // NewKeep leaves values as they are, if they are of the agreed type; all others are misfits. Numbers keep every byte of their
 // token, so that 2⁵³+1 stays 2⁵³+1. Strings keep their text; escapes are written in the one way of AppendString.
 // A string type states a pattern or a longest text: free text is not kept by oversight.
 func NewKeep(t Type) (Technique, error) {
-	k := &keep{kind: t.Kind, max: t.Max, or: t.Or, nullable: t.Nullable}
+	k := &keep{kind: t.Kind, max: t.Max, or: t.Or, nullable: t.Nullable, text: t.Text}
 	switch {
 	case t.Kind < TypeInteger || t.Kind > TypeString:
 		return nil, fmt.Errorf("keep: no type")
@@ -51,6 +55,8 @@ func NewKeep(t Type) (Technique, error) {
 		return nil, fmt.Errorf("keep: pattern and max are of strings, the list of values is of enums")
 	case t.Kind == TypeEnum && len(t.Enum) == 0:
 		return nil, fmt.Errorf("keep: an enum without values")
+	case t.Text && t.Kind > TypeBoolean:
+		return nil, fmt.Errorf("keep: strings are texts already")
 	case t.Kind == TypeString && t.Pattern == "" && t.Max == 0, t.Max < 0:
 		return nil, fmt.Errorf("keep: a string needs a pattern or a positive max")
 	}
@@ -123,17 +129,34 @@ func (k *keep) agrees(v *Value) bool {
 	}
 	switch k.kind {
 	case TypeInteger:
-		return v.Kind == Number && whole(v.Text)
+		return (v.Kind == Number || k.text && spellsNumber(v)) && whole(v.Text)
 	case TypeNumber:
-		return v.Kind == Number
+		return v.Kind == Number || k.text && spellsNumber(v)
 	case TypeBoolean:
-		return v.Kind == True || v.Kind == False
+		return v.Kind == True || v.Kind == False || k.text && spellsBoolean(v)
 	case TypeEnum:
 		return v.Kind == String && k.listed(v.Text)
 	case TypeString:
 		return v.Kind == String && k.short(v.Text) && (k.pattern == nil || k.pattern.matches(v.Text))
 	}
 	return false
+}
+
+// longestNumber is how many characters a number may have that is written as a string.
+const longestNumber = 40
+
+// spellsNumber tells whether a string is a number as JSON writes it.
+func spellsNumber(v *Value) bool {
+	if v.Kind != String || len(v.Text) > longestNumber || len(v.Text) == 0 {
+		return false
+	}
+	c := v.Text[0]
+	return (c == '-' || c >= '0' && c <= '9') && json.Valid(v.Text)
+}
+
+// spellsBoolean tells whether a string is true or false, in any case of letters.
+func spellsBoolean(v *Value) bool {
+	return v.Kind == String && (bytes.EqualFold(v.Text, []byte("true")) || bytes.EqualFold(v.Text, []byte("false")))
 }
 
 // whole tells whether a number has neither a point nor an exponent. It is a number: nothing else needs to be looked for.
