@@ -3,6 +3,7 @@
 package pipeline
 
 import (
+	"bytes"
 	"fmt"
 	"regexp"
 	"strings"
@@ -16,6 +17,7 @@ import (
 type note struct {
 	pipeline *Pipeline
 	lines    []string
+	values   [][]byte // what was forwarded
 	outputs  []string // raw bytes of what was forwarded: value, key, headers
 	sealed   [][]byte
 	worker   *Worker
@@ -31,6 +33,7 @@ func (n *note) Forward(recipient int, _ *event.Record, out *event.Output) error 
 	if out.Key != nil {
 		line += " key=" + string(out.Key)
 	}
+	n.values = append(n.values, bytes.Clone(out.Value))
 	all := string(out.Value) + string(out.Key)
 	for _, h := range out.Headers {
 		all += string(h.Key) + string(h.Value)

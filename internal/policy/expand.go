@@ -106,7 +106,7 @@ func (x *expansion) cases(path event.Path, s *spec, in scope, where string) {
 		inner := in
 		inner.when = slices.Concat(in.when, before)
 		if len(c.when) > 0 {
-			when, ok := joinAll(in.base, c.when)
+			when, ok := beside(path, c.when)
 			if !ok {
 				x.once(s.at, "`^` climbs above the root", "there are fewer enclosing objects")
 				return
@@ -116,6 +116,15 @@ func (x *expansion) cases(path event.Path, s *spec, in scope, where string) {
 		}
 		x.place(path, c.spec, inner, fmt.Sprintf("%s, case %d", where, i+1))
 	}
+}
+
+// beside gives conditions that are relative to the object in which the field at path stands.
+func beside(path event.Path, cs []Condition) ([]Condition, bool) {
+	around, ok := path.Join(event.Path{{Kind: event.Parent}})
+	if !ok {
+		return nil, false
+	}
+	return joinAll(around, cs)
 }
 
 // joinAll gives conditions with absolute paths.

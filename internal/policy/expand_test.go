@@ -276,7 +276,7 @@ events:
 	if got, want := fmt.Sprint(e.Leaves[1].Except, e.Leaves[2].Except), "[{0 public} {1 1} {2 true}] [{0 public} {1 1} {2 true}]"; got != want {
 		t.Errorf("want %s, got %s", want, got)
 	}
-	if got, want := fmt.Sprintf("%+v", *e.Leaves[0].Type), "{Kind:1 Enum:[] Pattern: Max:0 Or:[{Kind:0 Text:100+} {Kind:3 Text:null}] Nullable:true}"; got != want {
+	if got, want := fmt.Sprintf("%+v", *e.Leaves[0].Type), "{Kind:1 Enum:[] Pattern: Max:0 Or:[{Kind:0 Text:100+} {Kind:3 Text:null}] Nullable:true Text:false}"; got != want {
 		t.Errorf("want %s, got %s", want, got)
 	}
 }

@@ -421,7 +421,7 @@ func (c *compiler) split() {
 		for _, n := range c.places(path) {
 			c.trie.splits = true
 			n.events = true
-			n.leads = true
+			n.leads, n.scalar = true, true
 			for up := n.up; up != none; up = c.trie.nodes[up].up {
 				c.trie.nodes[up].leads = true
 			}
