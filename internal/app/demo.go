@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -138,7 +139,9 @@ func (d *demo) feed(ctx context.Context) error {
 
 // run sanitizes until every event fed is committed.
 func (d *demo) run(ctx context.Context) error {
-	meters := newMeters(d.registry, d.plan)
+	meters := newMeters(d.registry)
+	var live atomic.Pointer[generation]
+	live.Store(&generation{plan: d.plan, pipeline: d.pipeline})
 	o := stream.Options{
 		Connection: stream.Connection{Brokers: d.broker.ListenAddrs()},
 		Group:      "demo", Instance: "demo", Quarantine: demoQuarantine, Logger: zerolog.Nop(), Registerer: d.registry,
@@ -147,7 +150,7 @@ func (d *demo) run(ctx context.Context) error {
 		o.Sources = append(o.Sources, d.plan.Sources[i].Topics...)
 	}
 	o.Recipients = recipientTopics(d.plan)
-	s, err := stream.New(o, func(int) (stream.Processor, error) { return meters.processor(d.pipeline.Worker()), nil })
+	s, err := stream.New(o, func(int) (stream.Processor, error) { return meters.processor(&live), nil })
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,11 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/signal"
 	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,7 +25,6 @@ import (
 	"github.com/nymstream/nymstream/internal/keyring"
 	"github.com/nymstream/nymstream/internal/pipeline"
 	"github.com/nymstream/nymstream/internal/policy"
-	"github.com/nymstream/nymstream/internal/rewrite"
 	"github.com/nymstream/nymstream/internal/stream"
 	"github.com/nymstream/nymstream/internal/telemetry"
 )
@@ -31,12 +34,19 @@ var ErrDown = errors.New("a dependency is down")
 
 // Service is the running process: everything of the house, wired.
 type Service struct {
+	options  ServiceOptions
 	config   *config.Config
-	plan     *policy.Plan
 	keys     *keyring.Keyring
-	stream   *stream.Stream
 	log      zerolog.Logger
 	registry *prometheus.Registry
+	meters   *meters
+	drift    *pipeline.Drift
+
+	live   atomic.Pointer[generation] // the plan at work
+	stream atomic.Pointer[stream.Stream]
+	reload sync.Mutex  // one at a time
+	next   *generation // waits for the stream to be opened anew; guarded by reload
+	reopen func()      // ends the stream that runs
 }
 
 // ServiceOptions are what the process hands in beside its configuration.
@@ -49,7 +59,7 @@ type ServiceOptions struct {
 
 // New loads policy and keys and wires the service. It connects to nothing.
 func New(o ServiceOptions) (*Service, error) {
-	s := &Service{config: o.Config}
+	s := &Service{options: o, config: o.Config}
 	var err error
 	s.log, err = telemetry.NewLogger(o.Err, telemetry.LogOptions{
 		Level: o.Config.Log.Level, Format: o.Config.Log.Format, Version: o.Version, Instance: o.Config.Instance,
@@ -57,33 +67,53 @@ func New(o ServiceOptions) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.plan, err = policy.Load(o.Config.Policy, policy.Packs()); err != nil {
+	plan, err := policy.Load(o.Config.Policy, policy.Packs())
+	if err != nil {
 		return nil, err
 	}
 	if s.keys, err = KeyringOf(o.Config).Open(); err != nil {
 		return nil, err
 	}
-	p, err := pipeline.New(s.plan, s.keys, pipeline.Options{
-		AssumeConsent: o.Config.AssumeConsent,
-		Limits:        rewrite.Options{MaxDepth: o.Config.Limits.Depth, MaxBytes: int(o.Config.Limits.Record)},
-	})
-	if err != nil {
-		return nil, err
-	}
 	s.registry = telemetry.NewRegistry(o.Version)
-	meters := newMeters(s.registry, s.plan)
-	options, err := streamOptions(o.Config, s.plan, o.Lookup)
+	s.meters = newMeters(s.registry)
+	s.drift = pipeline.NewDrift(s.drifted)
+	first, err := s.generation(plan)
 	if err != nil {
 		return nil, err
 	}
-	options.Logger, options.Registerer = s.log, s.registry
-	s.stream, err = stream.New(options, func(int) (stream.Processor, error) { return meters.processor(p.Worker()), nil })
-	return s, err
+	s.use(first)
+	opened, err := s.open(first, replacing{s.registry})
+	if err != nil {
+		return nil, err
+	}
+	s.stream.Store(opened)
+	return s, nil
+}
+
+// drifted tells of something that a pack does not know: its place, never its value.
+func (s *Service) drifted(n pipeline.DriftNote) {
+	s.meters.drift.WithLabelValues(n.Source, n.Kind).Inc()
+	s.log.Warn().Str(telemetry.KeySource, n.Source).Str(telemetry.KeyReason, n.Kind).Str(telemetry.KeyPath, n.Path).Str(telemetry.KeyClass, n.Class).
+		Msg("drift: the source sends what its pack does not know; it does not leave")
+}
+
+// open makes a stream for a plan. It connects to nothing.
+func (s *Service) open(g *generation, metrics prometheus.Registerer) (*stream.Stream, error) {
+	options, err := streamOptions(s.config, g.plan, s.options.Lookup)
+	if err != nil {
+		return nil, err
+	}
+	options.Logger, options.Registerer = s.log, metrics
+	return stream.New(options, func(int) (stream.Processor, error) { return s.meters.processor(&s.live), nil })
 }
 
 // Check asks the cluster whether topics and rights are as the service needs them. Warnings keep nothing from running.
 func (s *Service) Check(ctx context.Context) (warnings []string, err error) {
-	warnings, err = s.stream.Check(ctx)
+	return check(ctx, s.stream.Load())
+}
+
+func check(ctx context.Context, st *stream.Stream) (warnings []string, err error) {
+	warnings, err = st.Check(ctx)
 	if errors.Is(err, event.ErrTransient) {
 		err = fmt.Errorf("%w: %w", ErrDown, err)
 	}
@@ -95,11 +125,14 @@ func (s *Service) Run(ctx context.Context) error {
 	if s.config.MemoryLimit > 0 {
 		debug.SetMemoryLimit(int64(s.config.MemoryLimit))
 	}
+	told := make(chan os.Signal, 1)
+	signal.Notify(told, syscall.SIGHUP) // first: until then it ends the process
+	defer signal.Stop(told)
 	settle()
 	if s.config.AssumeConsent {
 		s.log.Warn().Msg("consent was assumed: events are forwarded for purposes whose basis is consent although nobody was asked")
 	}
-	if err := s.prepareKeys(); err != nil {
+	if err := s.prepareKeys(s.live.Load().plan); err != nil {
 		return err
 	}
 	listener, err := net.Listen("tcp", s.config.HTTP.Listen)
@@ -107,16 +140,17 @@ func (s *Service) Run(ctx context.Context) error {
 		return fmt.Errorf("http.listen: %w", err)
 	}
 	server := telemetry.NewServer(listener, telemetry.ServerOptions{
-		Ready: s.stream.Ready, Metrics: s.registry, Pprof: s.config.HTTP.Pprof, Log: s.log,
+		Ready: func() error { return s.stream.Load().Ready() }, Metrics: s.registry, Policy: s.pushes(), Pprof: s.config.HTTP.Pprof, Log: s.log,
 	})
-	s.log.Info().Str(telemetry.KeyPlan, s.plan.Hash).Str(telemetry.KeyGroup, s.config.Group).Str(telemetry.KeyAddress, listener.Addr().String()).Msg("service started")
+	s.log.Info().Str(telemetry.KeyPlan, s.live.Load().plan.Hash).Str(telemetry.KeyGroup, s.config.Group).Str(telemetry.KeyAddress, listener.Addr().String()).Msg("service started")
 	work, ctx := errgroup.WithContext(ctx)
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	work.Go(func() error { return server.Run(serving) })
 	work.Go(func() error { return s.keepKeys(ctx) })
+	work.Go(func() error { return s.watchPolicy(ctx, told) })
 	work.Go(func() error {
 		defer stopServing() // health answers while the stream drains
-		return s.stream.Run(ctx)
+		return s.streams(ctx)
 	})
 	err = work.Wait()
 	if errors.Is(err, stream.ErrFenced) {
@@ -130,8 +164,8 @@ func (s *Service) Run(ctx context.Context) error {
 const keyInterval = time.Minute
 
 // prepareKeys makes at start what the policy's recipients need: without it nothing may flow.
-func (s *Service) prepareKeys() error {
-	err := Update(s.keys, s.plan, time.Now())
+func (s *Service) prepareKeys(plan *policy.Plan) error {
+	err := Update(s.keys, plan, time.Now())
 	if errors.Is(err, os.ErrPermission) {
 		s.log.Warn().Err(err).Msg("keyring could not be written: somebody else must run `nymstream keys epoch --update` every day")
 		return nil
@@ -148,7 +182,7 @@ func (s *Service) keepKeys(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case now := <-tick.C:
-			if err := errors.Join(s.keys.Reload(), Update(s.keys, s.plan, now)); err != nil {
+			if err := errors.Join(s.keys.Reload(), Update(s.keys, s.live.Load().plan, now)); err != nil {
 				s.log.Error().Err(err).Msg("coming keys were not made")
 			}
 		}
@@ -157,37 +191,56 @@ func (s *Service) keepKeys(ctx context.Context) error {
 
 // meters count what only the pipeline sees.
 type meters struct {
-	plan    *policy.Plan
 	seconds prometheus.Histogram
 	dropped *prometheus.CounterVec
+	reloads *prometheus.CounterVec
+	since   prometheus.Gauge
+	drift   *prometheus.CounterVec
 }
 
-func newMeters(r prometheus.Registerer, plan *policy.Plan) *meters {
-	m := &meters{plan: plan,
+func newMeters(r prometheus.Registerer) *meters {
+	m := &meters{
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{Name: telemetry.RewriteSeconds, Help: "Time to sanitize one batch of one partition.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 12)}),
 		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{Name: telemetry.LeavesDropped, Help: "Leaves dropped although a rule names them."},
 			[]string{telemetry.LabelSource, telemetry.LabelRecipient, telemetry.LabelWhy}),
+		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{Name: telemetry.PolicyReloads, Help: "Policies that were offered while the service ran, by what became of them."},
+			[]string{telemetry.LabelOutcome}),
+		drift: prometheus.NewCounterVec(prometheus.CounterOpts{Name: telemetry.Drift, Help: "Paths that no pack knows, and values that are not what their class says; each once a day."},
+			[]string{telemetry.LabelSource, telemetry.LabelKind}),
+		since: prometheus.NewGauge(prometheus.GaugeOpts{Name: telemetry.PolicySince, Help: "Unix time since when the plan at work has been at work."}),
 	}
-	r.MustRegister(m.seconds, m.dropped)
+	r.MustRegister(m.seconds, m.dropped, m.reloads, m.since, m.drift)
 	return m
 }
 
-func (m *meters) processor(w *pipeline.Worker) stream.Processor { return &meteredProcessor{w, m} }
-
-// meteredProcessor is a pipeline worker that tells the meters.
+// meteredProcessor is a pipeline worker that tells the meters, and takes over a new plan between two transactions.
 type meteredProcessor struct {
 	*pipeline.Worker
 	meters *meters
+	live   *atomic.Pointer[generation]
+	at     *generation
+}
+
+func (m *meters) processor(live *atomic.Pointer[generation]) stream.Processor {
+	g := live.Load()
+	return &meteredProcessor{g.pipeline.Worker(), m, live, g}
+}
+
+func (p *meteredProcessor) Turn() {
+	if g := p.live.Load(); g != p.at {
+		p.Worker, p.at = g.pipeline.Worker(), g
+	}
 }
 
 func (p *meteredProcessor) Process(batch []event.Record, sink event.Sink) error {
+	m, plan := p.meters, p.at.plan
 	began := time.Now()
 	err := p.Worker.Process(batch, sink)
-	p.meters.seconds.Observe(time.Since(began).Seconds())
+	m.seconds.Observe(time.Since(began).Seconds())
 	p.Worker.Misfits(func(flow int, leaves uint64) {
-		f := &p.meters.plan.Flows[flow]
-		p.meters.dropped.WithLabelValues(p.meters.plan.Sources[f.Source].Name, p.meters.plan.Recipients[f.Recipient].Name, "misfit").Add(float64(leaves))
+		f := &plan.Flows[flow]
+		m.dropped.WithLabelValues(plan.Sources[f.Source].Name, plan.Recipients[f.Recipient].Name, "misfit").Add(float64(leaves))
 	})
 	return err
 }

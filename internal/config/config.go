@@ -16,10 +16,12 @@ import (
 // Paths are already resolved against the folder of the configuration file.
 // config/nymstream.yaml says of every option what it does, its unit and its default.
 type Config struct {
-	Tenant  string  `yaml:"tenant"`
-	Policy  string  `yaml:"policy" path:"file"`
-	Keyring Keyring `yaml:"keyring"`
-	Kafka   Kafka   `yaml:"kafka"`
+	Tenant string `yaml:"tenant"`
+	Policy string `yaml:"policy" path:"file"`
+	// PolicyWatch is how soon changed files of the policy are noticed; 0: only by SIGHUP.
+	PolicyWatch time.Duration `yaml:"policy_watch"`
+	Keyring     Keyring       `yaml:"keyring"`
+	Kafka       Kafka         `yaml:"kafka"`
 
 	Group    string `yaml:"group"`
 	Instance string `yaml:"instance"` // default: the host name
@@ -112,6 +114,8 @@ type Log struct {
 type HTTP struct {
 	Listen string `yaml:"listen"`
 	Pprof  bool   `yaml:"pprof"`
+	// PolicyToken lets its bearer replace the policy by POST /v1/policy; none: nobody can.
+	PolicyToken Secret `yaml:"policy_token"`
 }
 
 // Default gives the defaults of all options that do not depend on the machine.
@@ -130,6 +134,7 @@ func Default() Config {
 		Limits:             Limits{Record: 10 * MiB, Depth: 128, Decompressed: 64 * MiB},
 		Output:             Output{Compression: "snappy"},
 		Log:                Log{Level: "info", Format: "json"},
+		PolicyWatch:        5 * time.Second,
 		HTTP:               HTTP{Listen: "127.0.0.1:9464"},
 	}
 }

@@ -13,6 +13,9 @@ const hidden = "[secret]"
 // The value lies behind a pointer, because fmt reports a wrong verb (%w, %p) by printing the bare value.
 type Secret struct{ value *string }
 
+// NewSecret is a secret that was resolved elsewhere.
+func NewSecret(value string) Secret { return Secret{&value} }
+
 // Reveal gives the value, for the one call that needs it; "" when the option is not set.
 func (s Secret) Reveal() string {
 	if s.value == nil {

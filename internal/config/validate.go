@@ -71,6 +71,9 @@ func (c *Config) validateKafka(v checker) {
 }
 
 func (c *Config) validateTimes(v checker) {
+	if c.PolicyWatch != 0 {
+		v.between("policy_watch", c.PolicyWatch, time.Second, time.Hour)
+	}
 	v.between("commit_interval", c.CommitInterval, time.Millisecond, time.Minute)
 	v.between("transaction_timeout", c.TransactionTimeout, time.Second, 15*time.Minute)
 	v.between("session_timeout", c.SessionTimeout, time.Second, 30*time.Minute)
@@ -104,11 +107,14 @@ func (c *Config) validateSizes(v checker) {
 
 func (c *Config) validateHTTP(v checker) {
 	host, ok := v.address("http.listen", c.HTTP.Listen, true)
-	if !ok || !c.HTTP.Pprof {
+	if ip := net.ParseIP(host); !ok || host == "localhost" || ip != nil && ip.IsLoopback() {
 		return
 	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	if c.HTTP.Pprof {
 		v.report("http.pprof", "a profiler on an address others can reach", "listen on 127.0.0.1, or leave it off")
+	}
+	if !c.HTTP.PolicyToken.IsZero() {
+		v.report("http.policy_token", "the token would cross the network in clear", "listen on 127.0.0.1, behind a proxy that speaks TLS")
 	}
 }
 

@@ -24,6 +24,8 @@ type Options struct {
 	// Now is the processing time; default time.Now.
 	Now    func() time.Time
 	Limits rewrite.Options
+	// Drift is told what platforms send that their packs do not know; nil: nobody looks.
+	Drift *Drift
 }
 
 // Pipeline is a plan bound to keys. It is immutable; every goroutine asks for a Worker of its own.
@@ -78,7 +80,8 @@ type Worker struct {
 	everyone []int
 	sealing  []byte
 	held     heldSink
-	element  int // the only element of a record to decide: for explaining; none: all
+	sampled  int64 // when Drift saw a record last
+	element  int   // the only element of a record to decide: for explaining; none: all
 }
 
 // Worker makes a worker.
@@ -115,6 +118,7 @@ func (w *Worker) Process(batch []event.Record, sink event.Sink) error {
 			return fmt.Errorf("%s/%d at %d: %w", rec.Topic, rec.Partition, rec.Offset, err)
 		}
 	}
+	w.misfits()
 	w.trim()
 	return nil
 }
@@ -138,6 +142,9 @@ func (w *Worker) record(rec *event.Record, source int, now int64, sink event.Sin
 		return w.each(source, func(flow, _, recipient int) error { return w.tombstone(rec, source, flow, recipient, now, sink) })
 	}
 	err := w.rewrite.Read(source, rec.Value)
+	if err == nil {
+		w.sample(rec, source, now)
+	}
 	if err == nil && w.rewrite.Splits(source) {
 		return w.elements(rec, source, now, sink)
 	}

@@ -18,6 +18,7 @@ type compiler struct {
 	policy   string // name of the policy's file
 	dir      string // packs that are files stand relative to it
 	builtin  fs.FS
+	read     []string         // packs that are files
 	packs    map[string]*pack // by how the policy names them; nil: faulty
 	sources  []joinedSource   // sorted by name
 	flows    []*joinedFlow
@@ -72,6 +73,7 @@ func (c *compiler) assemble() {
 		c.plan.Flows = append(c.plan.Flows, Flow{Source: f.source, Recipient: f.recipient, Events: f.events, Headers: f.headers})
 	}
 	c.plan.Warnings = c.warnings.sorted()
+	c.plan.Files = append([]string{c.policy}, c.read...)
 }
 
 // source expands a source's pack and applies what the policy adds to it.

@@ -132,6 +132,7 @@ func (c *compiler) packFile(n *node, name string) *pack {
 		c.add(n.place, fmt.Sprintf("pack %s: %v", name, err), "the path is relative to the policy's folder")
 		return nil
 	}
+	c.read = append(c.read, file)
 	return c.parsePack(filepath.ToSlash(file), data)
 }
 

@@ -18,6 +18,7 @@ type Plan struct {
 	Recipients []Recipient // sorted by name
 	Flows      []Flow      // every joined source and recipient, by source, then recipient
 	Warnings   []Problem
+	Files      []string // that it was read from: the policy's, then the packs' that are files
 }
 
 type Controller struct{ Name, Contact, DPO string }

@@ -115,7 +115,7 @@ func (w *Worker) leaf(dst []byte, at int32, o *op) ([]byte, bool) {
 	case transform.Shaped:
 		w.fault = &event.Poison{Reason: event.PseudonymShaped, Rule: w.source.trie.nodes[e.node].path.String(), Offset: int(e.start)}
 	default:
-		w.misfits[w.flow]++
+		w.unfit(e.node, o)
 	}
 	return dst, false
 }

@@ -12,6 +12,9 @@ type Leaf struct {
 	Path   event.Path // with the indexes of array elements
 	Offset int
 	Raw    []byte
+	Named  bool   // some event of the source says what it is
+	Known  int    // steps of the path that the source's pack knows
+	Data   []bool // of those: the name is data
 }
 
 // Leaves lists every scalar of a payload that Read accepts. It allocates: for explaining and discovering, not for the stream.
@@ -28,7 +31,36 @@ func leaves(payload []byte, root *node) []Leaf {
 	l.arena = append(l.arena, payload...)
 	l.payload, l.maxDepth = l.arena, deepest
 	l.value(l.space(0), nil, root)
+	for i := range l.leaves {
+		l.leaves[i].follow(root)
+	}
 	return l.leaves
+}
+
+// follow finds how much of the path the trie knows.
+func (l *Leaf) follow(n *node) {
+	for _, s := range l.Path {
+		data := false
+		switch {
+		case n == nil:
+			return
+		case s.Kind == event.Index && n.elements != nil:
+			n = n.element(s.Index)
+		case s.Kind == event.Decoded:
+			n = n.inner
+		case s.Kind == event.Name:
+			next := n.find([]byte(s.Name), prefix([]byte(s.Name)))
+			if next == nil && n.member != nil {
+				next, data = n.member.value, true
+			}
+			n = next
+		default:
+			return
+		}
+		if n != nil {
+			l.Known, l.Data = l.Known+1, append(l.Data, data)
+		}
+	}
 }
 
 // deepest is where the listing ends: paths grow with the depth.
@@ -60,7 +92,7 @@ func (l *lister) value(i int, path event.Path, n *node) int {
 	}
 	end := l.skip(i, 0)
 	if end >= 0 && !(l.payload[i] == '"' && n != nil && n.inner != nil && l.document(i, end, path, n)) {
-		l.leaves = append(l.leaves, Leaf{path, i, l.payload[i:end]})
+		l.leaves = append(l.leaves, Leaf{Path: path, Offset: i, Raw: l.payload[i:end], Named: n != nil && n.scalar})
 	}
 	return end
 }
@@ -79,7 +111,7 @@ func (l *lister) members(i int, path event.Path, n *node) int {
 		if n != nil {
 			if below = n.find(name, prefix(name)); below == nil && n.member != nil {
 				below = n.member.value
-				l.leaves = append(l.leaves, Leaf{extend(at, event.Segment{Kind: event.Keys}), first, l.payload[first : end+1]})
+				l.leaves = append(l.leaves, Leaf{Path: extend(at, event.Segment{Kind: event.Keys}), Offset: first, Raw: l.payload[first : end+1], Named: n.member.named.scalar})
 			}
 		}
 		i = l.value(l.colon(end+1), at, below)

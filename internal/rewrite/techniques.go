@@ -104,7 +104,7 @@ func keep(l *policy.Leaf, t *policy.Technique) (transform.Technique, error) {
 	if typ == nil {
 		return nil, fmt.Errorf("keep needs a type")
 	}
-	out := transform.Type{Kind: transform.TypeKind(typ.Kind), Enum: typ.Enum, Pattern: typ.Pattern, Max: typ.Max, Nullable: typ.Nullable, Text: typ.Text}
+	out := transform.Type{Kind: transform.TypeKind(typ.Kind), Enum: typ.Enum, Pattern: typ.Pattern, Max: typ.Max, Nullable: typ.Nullable, Text: typ.Text, Guarded: l.Class == policy.Plain}
 	for _, or := range typ.Or {
 		out.Or = append(out.Or, constant(or))
 	}

@@ -26,21 +26,22 @@ type Worker struct {
 	path    int   // index of the subject path where it was found
 	who     *transform.Identity
 
-	found   [8]found
-	most    int // length of dst at which an output is too large
-	scope   *transform.Scope
-	current transform.Value
-	decoded []byte // an unescaped string
-	other   []byte
-	fault   *event.Poison
-	misfits []uint64 // by flow of the plan
-	flow    int      // of the plan, whose leaves are written
-	headers []byte
-	quoted  []byte
-	ops     []*op
-	inner   []byte              // a document before it is encoded into its string
-	names   map[uint64]struct{} // of members whose names are data, written so far
-	seed    maphash.Seed
+	found     [8]found
+	most      int // length of dst at which an output is too large
+	scope     *transform.Scope
+	current   transform.Value
+	decoded   []byte // an unescaped string
+	other     []byte
+	fault     *event.Poison
+	misfits   []uint64 // by flow of the plan
+	unfitting []misfit
+	flow      int // of the plan, whose leaves are written
+	headers   []byte
+	quoted    []byte
+	ops       []*op
+	inner     []byte              // a document before it is encoded into its string
+	names     map[uint64]struct{} // of members whose names are data, written so far
+	seed      maphash.Seed
 	elements
 }
 
@@ -58,6 +59,7 @@ func (p *Program) MaxBytes() int { return p.options.MaxBytes }
 // Worker makes a worker of the program.
 func (p *Program) Worker() *Worker {
 	w := &Worker{program: p, misfits: make([]uint64, len(p.Plan.Flows)), scope: transform.NewScope(transform.ScopeOptions{Keys: p.options.SealKeys})}
+	w.unfitting = make([]misfit, 0, mostMisfits)
 	w.names, w.seed = map[uint64]struct{}{}, maphash.MakeSeed()
 	w.maxDepth, w.maxFields = p.options.MaxDepth, p.options.MaxFields
 	return w
@@ -238,6 +240,38 @@ func (w *Worker) AppendSourceKey(dst []byte, source, flow int, key []byte, d *ke
 func (w *Worker) pseudonym(dst []byte, at int32, id *transform.Identity, d *keyring.Domain) ([]byte, transform.Verdict) {
 	w.scope.Domain = d
 	return id.AppendPseudonym(dst, w.value(&w.tape[at]), w.scope)
+}
+
+// unfit counts a value that is not what its class says, and remembers where for MisfitPlaces.
+func (w *Worker) unfit(node int32, o *op) {
+	w.misfits[w.flow]++
+	if len(w.unfitting) < cap(w.unfitting) {
+		w.unfitting = append(w.unfitting, misfit{w.source, node, o.leaf, w.kindAt})
+	}
+}
+
+// misfit is where a value did not fit.
+type misfit struct {
+	source *source
+	node   int32
+	leaf   int32
+	kind   int
+}
+
+// mostMisfits is how many places are remembered until somebody asks.
+const mostMisfits = 64
+
+// MisfitPlaces tells of places, some of them more than once, where a value was not what its class says since the last call: the
+// source, the path, and the leaf of its event.
+func (w *Worker) MisfitPlaces(each func(source int, path event.Path, kind, leaf int)) {
+	for _, m := range w.unfitting {
+		for i := range w.program.sources {
+			if &w.program.sources[i] == m.source {
+				each(i, m.source.trie.nodes[m.node].path, m.kind, int(m.leaf))
+			}
+		}
+	}
+	w.unfitting = w.unfitting[:0]
 }
 
 // Misfits tells of every flow of the plan how many leaves were dropped since the last call because their value

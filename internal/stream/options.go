@@ -28,6 +28,10 @@ type Processor interface {
 	Seal(dst []byte, q *event.Quarantined) ([]byte, error)
 }
 
+// Turner is a Processor that can change how it decides. Turn is called between two transactions of its worker, while nothing
+// that it decided is uncommitted: what a transaction holds was decided in one way.
+type Turner interface{ Turn() }
+
 // Control proves, just before a transaction opens and just before it is committed, that no decision in it is out of
 // date. An error of class event.ErrTransient has the work done again.
 type Control interface {

@@ -375,6 +375,9 @@ func (w *worker) decide(hard context.Context, c *cursor, next int64) error {
 	if next == c.next {
 		return nil
 	}
+	if t, ok := w.proc.(Turner); ok && len(w.dirty) == 0 {
+		t.Turn()
+	}
 	if n := len(w.dec.records); n > 0 {
 		w.out.batch()
 		if err := w.proc.Process(w.dec.records, w.out); err != nil {

@@ -27,7 +27,9 @@ const (
 	KeyOffset    = "offset"
 	KeyReason    = "reason"
 	KeyRule      = "rule"
-	KeyPlan      = "plan" // hash
+	KeyPath      = "path"  // of a field; names in it that may be data are written *
+	KeyClass     = "class" // of a field
+	KeyPlan      = "plan"  // hash
 	KeyEpoch     = "epoch"
 	KeyCount     = "count"
 	KeyDuration  = "seconds"

@@ -17,6 +17,8 @@ const (
 	RecordsQuarantined = "nymstream_records_quarantined_total" // recipient, reason
 	LeavesDropped      = "nymstream_leaves_dropped_total"      // source, recipient, why
 
+	Drift = "nymstream_drift_total" // source, kind: paths that no pack knows and values that are not what their class says, each once a day
+
 	LagStable        = "nymstream_lag_stable_records"         // topic, partition; to the last stable offset
 	LagHighWatermark = "nymstream_lag_high_watermark_records" // topic, partition
 
@@ -27,6 +29,9 @@ const (
 	GroupGenerations       = "nymstream_group_generations_total"    // one more with each rebalance
 	PartitionsAssigned     = "nymstream_partitions_assigned"        //
 	PartitionsStopped      = "nymstream_partitions_stopped"         // stopped for an operator to decide
+
+	PolicyReloads = "nymstream_policy_reloads_total" // outcome: taken, unchanged, refused
+	PolicySince   = "nymstream_policy_since_seconds" // Unix time since when the plan at work has been at work
 
 	BuildInfo = "nymstream_build_info" // version, go; always 1
 )
@@ -39,6 +44,8 @@ const (
 	LabelWhy       = "why"
 	LabelTopic     = "topic"
 	LabelPartition = "partition"
+	LabelKind      = "kind"
+	LabelOutcome   = "outcome"
 	LabelVersion   = "version"
 	LabelGo        = "go"
 )
@@ -46,9 +53,10 @@ const (
 // Names lists every metric of nymstream; those of the Go runtime and the process come beside them.
 func Names() []string {
 	return []string{
-		RecordsIn, RecordsForwarded, RecordsWithheld, RecordsQuarantined, LeavesDropped,
+		RecordsIn, RecordsForwarded, RecordsWithheld, RecordsQuarantined, LeavesDropped, Drift,
 		LagStable, LagHighWatermark,
 		TransactionSeconds, TransactionsAborted, TransactionOpenSeconds, RewriteSeconds, GroupGenerations, PartitionsAssigned, PartitionsStopped,
+		PolicyReloads, PolicySince,
 		BuildInfo,
 	}
 }

@@ -192,7 +192,7 @@ func TestStreamRegistersKnownMetrics(t *testing.T) {
 			t.Errorf("%s is in no list", n)
 		}
 	}
-	byOthers := []string{telemetry.BuildInfo, telemetry.RewriteSeconds, telemetry.LeavesDropped}
+	byOthers := []string{telemetry.BuildInfo, telemetry.RewriteSeconds, telemetry.LeavesDropped, telemetry.PolicyReloads, telemetry.PolicySince, telemetry.Drift}
 	for _, n := range telemetry.Names() {
 		if !slices.Contains(r.names, n) && !slices.Contains(byOthers, n) {
 			t.Errorf("nobody registers %s", n)

@@ -32,7 +32,8 @@ type ServerOptions struct {
 	// the answer is kept in memory, nobody is asked for it. Its error is shown, so it holds no value of a record.
 	Ready   func() error
 	Metrics prometheus.Gatherer
-	Pprof   bool // /debug/pprof; whoever reaches it sees stacks and can slow the process down
+	Policy  http.Handler // POST /v1/policy; it asks for the caller's right itself
+	Pprof   bool         // /debug/pprof; whoever reaches it sees stacks and can slow the process down
 	Log     zerolog.Logger
 }
 
@@ -43,6 +44,9 @@ func NewServer(l net.Listener, o ServerOptions) *Server {
 	mux.HandleFunc("GET /readyz", readiness(o.Ready))
 	if o.Metrics != nil {
 		mux.Handle("GET /metrics", promhttp.HandlerFor(o.Metrics, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second}))
+	}
+	if o.Policy != nil {
+		mux.Handle("POST /v1/policy", o.Policy)
 	}
 	if o.Pprof {
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
@@ -94,7 +98,7 @@ func readiness(ready func() error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if ready != nil {
 			if err := ready(); err != nil {
-				problem(w, http.StatusServiceUnavailable, err.Error())
+				Problem(w, http.StatusServiceUnavailable, err.Error())
 				return
 			}
 		}
@@ -102,8 +106,8 @@ func readiness(ready func() error) http.HandlerFunc {
 	}
 }
 
-// problem answers with a document of RFC 9457.
-func problem(w http.ResponseWriter, status int, detail string) {
+// Problem answers with a document of RFC 9457.
+func Problem(w http.ResponseWriter, status int, detail string) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)

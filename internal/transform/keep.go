@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -18,6 +19,7 @@ type Type struct {
 	Max      int       // of TypeString: longest text in code points; 0: no limit
 	Or       []Literal // values kept beside those of the kind
 	Nullable bool      // null is kept too
+	Guarded  bool      // of TypeString: a text with an e-mail address in it is not kept, whatever the pattern allows
 	Text     bool      // of numbers and booleans: one that is written as a string is kept too, as it came
 }
 
@@ -41,13 +43,14 @@ type keep struct {
 	or       []Literal
 	nullable bool
 	text     bool
+	guarded  bool
 }
 
 // NewKeep leaves values as they are, if they are of the agreed type; all others are misfits. Numbers keep every byte of their
 // token, so that 2⁵³+1 stays 2⁵³+1. Strings keep their text; escapes are written in the one way of AppendString.
 // A string type states a pattern or a longest text: free text is not kept by oversight.
 func NewKeep(t Type) (Technique, error) {
-	k := &keep{kind: t.Kind, max: t.Max, or: t.Or, nullable: t.Nullable, text: t.Text}
+	k := &keep{kind: t.Kind, max: t.Max, or: t.Or, nullable: t.Nullable, text: t.Text, guarded: t.Guarded}
 	switch {
 	case t.Kind < TypeInteger || t.Kind > TypeString:
 		return nil, fmt.Errorf("keep: no type")
@@ -117,7 +120,7 @@ func VerbatimOf(t Technique) (v Verbatim) {
 		v[Number] = math.MaxInt32
 	case k.kind == TypeBoolean:
 		v[True], v[False] = math.MaxInt32, math.MaxInt32
-	case k.kind == TypeString && k.pattern == nil:
+	case k.kind == TypeString && k.pattern == nil && !k.guarded:
 		v[String] = int32(min(k.max, math.MaxInt32-2)) + 2 // no text has more characters than bytes
 	}
 	return v
@@ -137,7 +140,27 @@ func (k *keep) agrees(v *Value) bool {
 	case TypeEnum:
 		return v.Kind == String && k.listed(v.Text)
 	case TypeString:
-		return v.Kind == String && k.short(v.Text) && (k.pattern == nil || k.pattern.matches(v.Text))
+		return v.Kind == String && k.short(v.Text) && (k.pattern == nil || k.pattern.matches(v.Text)) && !(k.guarded && holdsEmail(v.Text))
+	}
+	return false
+}
+
+// holdsEmail tells whether a text has something like a@b.c in it. Of texts without @ it costs one search for a byte.
+func holdsEmail(text []byte) bool {
+	for at := bytes.IndexByte(text, '@'); at >= 0; {
+		host := text[at+1:]
+		end := bytes.IndexFunc(host, func(r rune) bool { return r != '.' && r != '-' && !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+		if end < 0 {
+			end = len(host)
+		}
+		if at > 0 && text[at-1] > ' ' && bytes.IndexByte(bytes.Trim(host[:end], ".-"), '.') > 0 {
+			return true
+		}
+		next := bytes.IndexByte(host, '@')
+		if next < 0 {
+			return false
+		}
+		at += 1 + next
 	}
 	return false
 }

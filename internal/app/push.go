@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package app
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/nymstream/nymstream/internal/policy"
+	"github.com/nymstream/nymstream/internal/telemetry"
+)
+
+// maxPushed bounds a policy that is sent.
+const maxPushed = 1 << 20
+
+// pushes answers POST /v1/policy: the body is a policy that takes the place of the file and goes to work at once. What lets
+// more leave needs ?more=allow; ?check=only changes nothing. nil: the configuration has no http.policy_token.
+func (s *Service) pushes() http.Handler {
+	if s.config.HTTP.PolicyToken.IsZero() {
+		return nil
+	}
+	want := sha256.Sum256([]byte("Bearer " + s.config.HTTP.PolicyToken.Reveal()))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got := sha256.Sum256([]byte(r.Header.Get("Authorization")))
+		if subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			telemetry.Problem(w, http.StatusUnauthorized, "the policy token is needed")
+			return
+		}
+		data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxPushed))
+		if err != nil {
+			telemetry.Problem(w, http.StatusRequestEntityTooLarge, "a policy has at most 1 MiB")
+			return
+		}
+		s.push(w, r, data)
+	})
+}
+
+func (s *Service) push(w http.ResponseWriter, r *http.Request, data []byte) {
+	file := s.config.Policy
+	plan, err := policy.LoadBytes(file, data, policy.Packs(), filepath.Dir(file))
+	if err != nil {
+		_, _ = s.offer(r.Context(), "POST /v1/policy", nil, err) // logged and counted
+		telemetry.Problem(w, http.StatusUnprocessableEntity, err.Error())
+		return
+	}
+	changes := policy.Diff(s.live.Load().plan, plan)
+	query := r.URL.Query()
+	if query.Get("check") == "only" {
+		answer(w, Reloaded{Plan: plan.Hash, Changes: changes})
+		return
+	}
+	if changes.More() && query.Get("more") != "allow" {
+		var lines []string
+		for _, c := range changes.Of(policy.More) {
+			lines = append(lines, c.String())
+		}
+		telemetry.Problem(w, http.StatusConflict, "more would leave; say more=allow if it is meant: "+strings.Join(lines, "; "))
+		return
+	}
+	restore, err := replaceFile(file, data)
+	if err != nil {
+		telemetry.Problem(w, http.StatusInternalServerError, "the policy's file cannot be replaced: "+err.Error())
+		return
+	}
+	out, err := s.offer(r.Context(), "POST /v1/policy", plan, nil)
+	if err != nil {
+		err = errors.Join(err, restore())
+		telemetry.Problem(w, http.StatusConflict, err.Error())
+		return
+	}
+	answer(w, out)
+}
+
+func answer(w http.ResponseWriter, out Reloaded) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(out)
+}
+
+// replaceFile writes a file whole or not at all, and gives what puts the one before back.
+func replaceFile(file string, data []byte) (restore func() error, err error) {
+	before, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	put := func(data []byte) error {
+		f, err := os.CreateTemp(filepath.Dir(file), ".policy-*")
+		if err != nil {
+			return err
+		}
+		defer os.Remove(f.Name())
+		_, err = f.Write(data)
+		if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
+			return fmt.Errorf("write: %w", err)
+		}
+		return os.Rename(f.Name(), file)
+	}
+	return func() error { return put(before) }, put(data)
+}
