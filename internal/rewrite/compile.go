@@ -123,6 +123,7 @@ type op struct {
 	short     [shortMember]byte   // its beginning
 	verb      opVerb              // for a scalar or a counted container
 	verbatim  transform.Verbatim  // what is copied without asking the technique
+	guarded   bool                // but not a text with an @
 	descends  bool                // something below is written
 	nulls     bool                // the technique has an answer for null
 	person    *transform.Identity // whom a pseudonym names; nil: the technique makes none

@@ -3,6 +3,8 @@
 package rewrite
 
 import (
+	"bytes"
+
 	"github.com/nymstream/nymstream/internal/event"
 	"github.com/nymstream/nymstream/internal/transform"
 )
@@ -46,7 +48,7 @@ func (w *Worker) container(dst []byte, at int32) (_ []byte, any bool) {
 			dst, written = w.measure(dst, here, o)
 		case e.container():
 			dst, written = w.container(dst, here)
-		case e.exact && e.end-e.start <= o.verbatim[e.kind]: // BenchmarkProcess
+		case e.exact && e.end-e.start <= o.verbatim[e.kind] && !(o.guarded && bytes.IndexByte(e.raw(w.payload), '@') >= 0): // BenchmarkProcess
 			dst, written = append(dst, e.raw(w.payload)...), true
 		default:
 			dst, written = w.leaf(dst, here, o)

@@ -199,7 +199,7 @@ func (c *compiler) op(e *policy.Event, leaf int, d *policy.Decision) (op, error)
 		return o, err
 	}
 	o.verb, o.technique, o.except = write, t, literals(l.Except)
-	o.verbatim = transform.VerbatimOf(t)
+	o.verbatim, o.guarded = transform.VerbatimOf(t), transform.GuardsText(t)
 	if d.Technique.Name == policy.Pseudonym && !d.Rebuild {
 		if o.person, err = c.identity(l.Class); err != nil {
 			return o, err

@@ -109,6 +109,12 @@ func (k *keep) Append(dst []byte, v *Value, _ *Scope) ([]byte, Verdict) {
 // a string without escapes, a number without point and exponent. 0: only the technique knows.
 type Verbatim [Null + 1]int32
 
+// GuardsText tells whether texts with an @ in them must be shown to the technique all the same.
+func GuardsText(t Technique) bool {
+	k, ok := t.(*keep)
+	return ok && k.guarded
+}
+
 // VerbatimOf gives what can be copied without asking the technique.
 func VerbatimOf(t Technique) (v Verbatim) {
 	k, ok := t.(*keep)
@@ -120,7 +126,7 @@ func VerbatimOf(t Technique) (v Verbatim) {
 		v[Number] = math.MaxInt32
 	case k.kind == TypeBoolean:
 		v[True], v[False] = math.MaxInt32, math.MaxInt32
-	case k.kind == TypeString && k.pattern == nil && !k.guarded:
+	case k.kind == TypeString && k.pattern == nil:
 		v[String] = int32(min(k.max, math.MaxInt32-2)) + 2 // no text has more characters than bytes
 	}
 	return v
