@@ -34,6 +34,8 @@ type Domain struct {
 	mu     sync.Mutex                // held while a type key is derived
 	types  atomic.Pointer[[]typePRF] // a dozen at most; grows by copying, so that readers need no lock
 
+	formats atomic.Pointer[[]*FF1] // one for each class and alphabet that was asked for
+
 	field         map[uint32]*master // by key id
 	fieldPrimary  uint32
 	deterministic *siv

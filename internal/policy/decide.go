@@ -40,6 +40,7 @@ func (c *compiler) decide(f *joinedFlow) {
 		limitToPseudonyms(e, decisions)
 		hideBelowCounts(e, decisions)
 		dropStaleOffsets(e, decisions)
+		dropUnshifted(e, decisions)
 		f.events[i].Decisions = decisions
 		if sound {
 			c.checkSeals(f, e, decisions)
@@ -199,6 +200,15 @@ func dropStaleOffsets(e *Event, decisions []Decision) {
 	}
 }
 
+// dropUnshifted drops times that are to be moved by a span of their person's own, where there is none.
+func dropUnshifted(e *Event, decisions []Decision) {
+	for i := range decisions {
+		if decisions[i].Technique.Shift && e.Leaves[i].Owner == nil && len(e.Subjects) == 0 {
+			decisions[i] = Decision{Rule: decisions[i].Rule + ": nobody whose span it could be moved by"}
+		}
+	}
+}
+
 // headers decides the record's headers: by name, else by class.
 func (c *compiler) headers(f *joinedFlow, source *joinedSource) []Decision {
 	out := make([]Decision, len(source.Headers))
@@ -234,8 +244,8 @@ func (c *compiler) headers(f *joinedFlow, source *joinedSource) []Decision {
 		if t.Name == Keep && t.Type == nil {
 			t.Type = l.Type
 		}
-		if t.Name == Seal && !t.Deterministic {
-			out[i] = Decision{Rule: out[i].Rule + ": a header belongs to nobody, so it cannot be sealed"}
+		if t.Name == Seal && !t.Deterministic || t.Shift {
+			out[i] = Decision{Rule: out[i].Rule + ": a header belongs to nobody, so it cannot be sealed or moved in time"}
 		}
 	}
 	return out

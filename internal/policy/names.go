@@ -8,6 +8,7 @@ const (
 	Drop        = "drop"
 	Pseudonym   = "pseudonym"
 	Seal        = "seal"
+	FPE         = "fpe"
 	Mask        = "mask"
 	Truncate    = "truncate"
 	Round       = "round"

@@ -258,5 +258,7 @@ type Technique struct {
 	Grid          float64       // round(geo): kilometers; 0: use Places
 	Bounds        []float64     // bucket: lower bounds, ascending
 	Step          time.Duration // time: hour, day, week
+	Shift         bool          // time: moved by a span of its person's own
+	Alphabet      string        // fpe: digits, hex, letters, alphanumeric
 	Value         *Literal      // replace
 }

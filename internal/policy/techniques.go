@@ -23,7 +23,7 @@ type catalogEntry struct {
 }
 
 // laterTechniques are part of the language and come with a later release.
-var laterTechniques = []string{"text", "fpe"}
+var laterTechniques = []string{"text"}
 
 // catalog lists the techniques.
 var catalog = map[string]catalogEntry{
@@ -35,6 +35,7 @@ var catalog = map[string]catalogEntry{
 	Truncate:    {read: readTruncate, bare: true, fits: fitsTruncate, fitting: "ip by prefix bits, and " + listOf(truncatable) + " by characters", example: "{truncate: {ipv4: 24, ipv6: 48}} or {truncate: {keep: 3}}"},
 	Round:       {read: readRound, bare: true, fits: fitsRound, fitting: "geo in numbers, and plain numbers", example: "{round: {places: 1}} or, for geo, {round: 10km}"},
 	Bucket:      {read: readBucket, fits: fitsBucket, fitting: "age, and plain numbers", example: "{bucket: [18, 25, 35]}"},
+	FPE:         {read: readFPE, fits: ofClass(enciphered...), fitting: listOf(enciphered), example: "{fpe: digits}"},
 	Time:        {read: readTime, fits: ofClass(Times), fitting: listOf([]Class{Times}), example: "{time: hour}"},
 	EmailDomain: {bare: true, fits: ofClass(Email), fitting: listOf([]Class{Email})},
 	Host:        {bare: true, fits: ofClass(URL, Media, Avatar), fitting: listOf([]Class{URL, Media, Avatar})},
@@ -46,6 +47,7 @@ var catalog = map[string]catalogEntry{
 
 var (
 	maskable    = []Class{Account, Handle, ObjectID, PersonName, Email, Phone, Postal, IP, Device, Cookie, Government, Finance, Hashed}
+	enciphered  = []Class{Account, ObjectID, Group, App, Phone, Postal, Device, PlaceID, Government, Finance}
 	truncatable = []Class{Text, Free, PersonName, URL, Postal, Locale, Birth}
 )
 
@@ -112,7 +114,7 @@ func needsReason(c Class) bool { return c.DirectIdentifier() || c == Special || 
 func HidesShort(c Class) bool { return needsReason(c) || c == Birth }
 
 func techniqueNames() []string {
-	return []string{Keep, Drop, Pseudonym, Seal, Mask, Truncate, Round, Bucket, Time, EmailDomain, Host, Count, Presence, Replace, Blank}
+	return []string{Keep, Drop, Pseudonym, Seal, FPE, Mask, Truncate, Round, Bucket, Time, EmailDomain, Host, Count, Presence, Replace, Blank}
 }
 
 // technique reads a word, or {word: parameters, clear: "reason"}.
@@ -295,12 +297,18 @@ func readBucket(r reader, n *node, t *Technique) bool {
 
 func readTime(r reader, n *node, t *Technique) bool {
 	if n.kind == scalarNode && n.text == "shift" {
-		r.add(n.place, "time shifted per subject comes with a later release", "write {time: hour}, {time: day} or {time: week}")
-		return false
+		t.Shift = true
+		return true
 	}
 	steps := map[string]time.Duration{"hour": time.Hour, "day": 24 * time.Hour, "week": 7 * 24 * time.Hour}
-	word, ok := r.word(n, "step of time", "hour", "day", "week")
+	word, ok := r.word(n, "step of time", "hour", "day", "week", "shift")
 	t.Step = steps[word]
+	return ok
+}
+
+func readFPE(r reader, n *node, t *Technique) bool {
+	word, ok := r.word(n, "alphabet", "digits", "hex", "letters", "alphanumeric")
+	t.Alphabet = word
 	return ok
 }
 

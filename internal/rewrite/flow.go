@@ -206,7 +206,7 @@ func (c *compiler) op(e *policy.Event, leaf int, d *policy.Decision) (op, error)
 		}
 	}
 	o.nulls = d.Technique.Name == policy.Replace || d.Technique.Name == policy.Blank || d.Technique.Type != nil && d.Technique.Type.Nullable
-	if d.Technique.Name == policy.Seal && !d.Technique.Deterministic || d.Rebuild && l.OwnParts {
+	if d.Technique.Name == policy.Seal && !d.Technique.Deterministic || d.Rebuild && l.OwnParts || d.Technique.Shift {
 		o.owned = true
 		o.owner, err = c.owner(e, l)
 	}

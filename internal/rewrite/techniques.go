@@ -30,6 +30,10 @@ func (c *compiler) technique(l *policy.Leaf, d *policy.Decision) (transform.Tech
 			return transform.NewDeterministicSeal(string(l.Class)), nil
 		}
 		return transform.NewSeal(string(l.Class), l.Path.String()), nil
+	case policy.FPE:
+		return transform.NewFPE(string(l.Class), map[string]transform.Alphabet{
+			"digits": transform.Digits, "hex": transform.Hex, "letters": transform.Letters, "alphanumeric": transform.Alphanumeric,
+		}[t.Alphabet])
 	case policy.Mask:
 		if t.At == "start" {
 			return transform.NewMask(t.Keep, transform.AtStart)
@@ -150,6 +154,9 @@ func coarse(l *policy.Leaf, t *policy.Technique) (transform.Technique, error) {
 			return nil, fmt.Errorf("zone %q is no offset", l.Timestamp.Zone)
 		}
 		o.Zone = at.Location()
+	}
+	if t.Shift {
+		return transform.NewShiftedTime(o)
 	}
 	return transform.NewTime(o)
 }
