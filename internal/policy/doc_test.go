@@ -3,6 +3,7 @@
 package policy
 
 import (
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -22,8 +23,8 @@ func TestDocumentedExamples(t *testing.T) {
 			blocks = append(blocks, yaml)
 		}
 	}
-	if len(blocks) != 2 {
-		t.Fatalf("want a policy and a pack, got %d blocks", len(blocks))
+	if len(blocks) < 3 {
+		t.Fatalf("want a policy and two packs first, got %d blocks", len(blocks))
 	}
 	plan, err := LoadBytes("docs/POLICY.md", []byte(blocks[0]), nil, "")
 	if err != nil {
@@ -36,6 +37,20 @@ func TestDocumentedExamples(t *testing.T) {
 	if _, err := LoadBytes("policy.yaml", []byte(base.Replace(string(testFile(t, "base.yaml")))), fstest.MapFS{"forum.yaml": {Data: []byte(blocks[1])}}, ""); err != nil {
 		t.Error(err)
 	}
+	taker := strings.NewReplacer("pack: mastodon@1", "pack: inbox@1", "{events: [status, stream-delete], only: {visibility: public}}", "{}", "{events: [status], only: {visibility: public, sensitive: ordinary}}", "{}")
+	policy, _, _ := strings.Cut(taker.Replace(blocks[0]), "    paths:                                  # exceptions")
+	if _, err := LoadBytes("policy.yaml", []byte(policy), fstest.MapFS{"inbox.yaml": {Data: []byte(blocks[2])}, "rudderstack.yaml": {Data: builtin(t, "rudderstack.yaml")}}, ""); err != nil {
+		t.Error(err)
+	}
+}
+
+func builtin(t *testing.T, name string) []byte {
+	t.Helper()
+	data, err := fs.ReadFile(Packs(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }
 
 // TestDocumentedWords checks that the reference names every class, technique and signal.
