@@ -28,7 +28,7 @@ recipients:
     pseudonyms: {renew: 90d}
     retention: 30d
     from: {raw: {}}
-    classes: {account: pseudonym, handle: pseudonym, object-id: pseudonym, group: pseudonym, plain: keep, email: seal, url: pseudonym}
+    classes: {account: pseudonym, handle: pseudonym, object-id: pseudonym, group: pseudonym, plain: keep, email: seal, url: pseudonym, name: presence}
 `
 
 // constructs makes a pipeline of one pack.
@@ -184,11 +184,12 @@ events:
     subject: $.by
     fields:
       $.by: account
-      $.field: {plain: {enum: [email, user, count]}}
+      $.field: {plain: {enum: [email, user, count, name]}}
       $.value:
         cases:
           - {when: {field: email}, class: email}
           - {when: {field: [user, friend]}, class: account}
+          - {when: {field: name}, class: name}
           - {plain: integer}
       $.about:
         cases:
@@ -206,6 +207,7 @@ events:
 		"behind the value":  {`{"by":1,"value":"2","field":"user"}`, `all: {"by":"ACC1","value":"ACC2","field":"user"} key=ACC1`},
 		"a shape":           {`{"by":1,"about":{"id":"2","kind":"person","size":1}}`, `all: {"by":"ACC1","about":{"id":"ACC2","kind":"person","size":1}} key=ACC1`},
 		"the other shape":   {`{"by":1,"about":{"id":"2","kind":"thing","name":"Ann"}}`, `all: {"by":"ACC1","about":{"id":"OBJ2","kind":"thing"}} key=ACC1`},
+		"presence":          {`{"by":1,"field":"name","value":"Ann"}`, `all: {"by":"ACC1","field":"name","value":true} key=ACC1`},
 		"each its own":      {`{"by":1,"field":"user","all":[{"field":"user","value":"2"},{"field":"x","value":"3"},{"value":"4"}]}`, `all: {"by":"ACC1","field":"user","all":[{"value":"ACC2"}]} key=ACC1`},
 	} {
 		t.Run(name, func(t *testing.T) { wantLines(t, decide(t, p, value(c.payload)), c.want) })
@@ -305,6 +307,23 @@ func TestElementsStayLinear(t *testing.T) {
 	many := strings.Repeat(`{"field":"feed","value":{"from":7}},`, 10000) + `{}`
 	n := decide(t, p, value(`{"big":[`+big+`],"entry":[{"changes":[`+many+`]}]}`))
 	wantLines(t, n, `all: quarantined, too-large`)
+}
+
+func TestRecordsThatAreArrays(t *testing.T) {
+	p := constructs(t, `
+each: ["$[*]"]
+events:
+  delivered:
+    when: {event: delivered}
+    subject: by
+    fields:
+      event: {plain: {enum: [delivered]}}
+      by: account
+`)
+	wantLines(t, decide(t, p, value(`[{"event":"delivered","by":1,"x":2},{"event":"other"}]`)),
+		`all: [{"event":"delivered","by":"ACC1"}] key=ACC1`, `all: withheld, unknown-type`)
+	wantLines(t, decide(t, p, value(`[]`)), `all: withheld, unknown-type`)
+	wantLines(t, decide(t, p, value(`7`)), `all: quarantined, not-object`)
 }
 
 func TestExplainEachEvent(t *testing.T) {

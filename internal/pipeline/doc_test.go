@@ -53,7 +53,7 @@ func documented(t *testing.T, rule, class, before, after string) {
 		field = "$.field[*]: {plain: integer}"
 	}
 	pack := "language: 1\npack: nested\nversion: 1\nevents:\n  all:\n    subject: $.by\n    fields:\n      $.by: account\n      " + field + "\n"
-	text := strings.Replace(constructsPolicy, "    classes: {account: pseudonym, handle: pseudonym, object-id: pseudonym, group: pseudonym, plain: keep, email: seal, url: pseudonym}\n",
+	text := strings.Replace(constructsPolicy, "    classes: {account: pseudonym, handle: pseudonym, object-id: pseudonym, group: pseudonym, plain: keep, email: seal, url: pseudonym, name: presence}\n",
 		fmt.Sprintf("    classes: {account: pseudonym}\n    paths:\n      raw:\n        $.field: %s\n", rule), 1)
 	plan, err := policy.LoadBytes("policy.yaml", []byte(text), fstest.MapFS{"nested.yaml": {Data: []byte(pack)}}, "")
 	if err != nil {

@@ -227,7 +227,7 @@ func (c *compiler) measured(f *joinedFlow, source *joinedSource, r *rule) {
 }
 
 // checkSeals refuses a sealed field in a record that does not carry the pseudonym of whose it is:
-// nobody could ask for it to be opened, and it could not be bound to its subject.
+// nobody could ask for it to be opened, and it could not be bound to its subject. A class rule drops such fields of its class.
 func (c *compiler) checkSeals(f *joinedFlow, e *Event, decisions []Decision) {
 	pseudonymized := func(path event.Path) bool {
 		found := false
@@ -245,21 +245,32 @@ func (c *compiler) checkSeals(f *joinedFlow, e *Event, decisions []Decision) {
 		if decisions[i].Technique.Name != Seal || decisions[i].Technique.Deterministic {
 			continue
 		}
-		rule := f.best(l)
-		switch {
-		case l.Owner == nil && len(e.Subjects) == 0:
-			c.add(rule.at, fmt.Sprintf("event %s: %s cannot be sealed: it belongs to nobody", e.Name, l.Path), "write {seal: {deterministic: true}}, or drop it")
-		case l.Owner != nil && slices.Equal(l.Owner, l.Path):
-			c.add(rule.at, fmt.Sprintf("event %s: %s cannot be sealed: it is what its person is known by", e.Name, l.Path), "write pseudonym, or {seal: {deterministic: true}}")
-		case l.Owner != nil && !pseudonymized(l.Owner):
-			c.add(rule.at, fmt.Sprintf("event %s: %s is sealed, and the pseudonym of its person, %s, does not leave", e.Name, l.Path, l.Owner), "pseudonymize "+l.Owner.String()+" too")
-		case l.Owner == nil:
-			for _, s := range e.Subjects {
-				if !pseudonymized(s) {
-					c.add(rule.at, fmt.Sprintf("event %s: %s is sealed, and the pseudonym of its person, %s, does not leave", e.Name, l.Path, s), "pseudonymize "+s.String()+" too")
-					break
-				}
-			}
+		what, fix := unsealable(e, l, pseudonymized)
+		switch rule := f.best(l); {
+		case what == "":
+		case rule.path == nil:
+			decisions[i] = Decision{Rule: decisions[i].Rule + ": " + what}
+		default:
+			c.add(rule.at, fmt.Sprintf("event %s: %s %s", e.Name, l.Path, what), fix)
 		}
 	}
+}
+
+// unsealable says why a field cannot be sealed; "": it can.
+func unsealable(e *Event, l *Leaf, pseudonymized func(event.Path) bool) (what, fix string) {
+	of := []event.Path{l.Owner}
+	switch {
+	case l.Owner == nil && len(e.Subjects) == 0:
+		return "cannot be sealed: it belongs to nobody", "write {seal: {deterministic: true}}, or drop it"
+	case l.Owner != nil && slices.Equal(l.Owner, l.Path):
+		return "cannot be sealed: it is what its person is known by", "write pseudonym, or {seal: {deterministic: true}}"
+	case l.Owner == nil:
+		of = e.Subjects
+	}
+	for _, who := range of {
+		if !pseudonymized(who) {
+			return fmt.Sprintf("is sealed, and the pseudonym of its person, %s, does not leave", who), "pseudonymize " + who.String() + " too"
+		}
+	}
+	return "", ""
 }

@@ -96,6 +96,9 @@ func (w *Worker) leaf(dst []byte, at int32, o *op) ([]byte, bool) {
 		if o = w.choose(at, o); o == nil || o.verb == drop {
 			return dst, false
 		}
+		if o.verb >= count {
+			return w.measure(dst, at, o)
+		}
 	}
 	e := &w.tape[at]
 	if e.kind == kind(transform.Null) && !o.nulls {

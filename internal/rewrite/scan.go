@@ -60,7 +60,7 @@ func (s *scanner) run(payload []byte, t *trie) bool {
 	}
 	i := s.space(0)
 	var end int
-	if i < len(payload) && payload[i] == '{' {
+	if i < len(payload) && (payload[i] == '{' || payload[i] == '[' && t.root.elements != nil) {
 		end = s.named(i, t.root, none, 0)
 	} else {
 		if end = s.skip(i, 0); end >= 0 {
