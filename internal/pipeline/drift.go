@@ -127,13 +127,13 @@ func (d *Drift) isWord(object, name string) bool {
 }
 
 // sample looks at the record at hand, if it is time for one.
-func (w *Worker) sample(rec *event.Record, source int, now int64) {
+func (w *Worker) sample(payload []byte, source int, now int64) {
 	d := w.pipeline.options.Drift
 	if d == nil || now-w.sampled < samplePause {
 		return
 	}
 	w.sampled = now
-	d.observe(w.pipeline.plan.Sources[source].Name, w.pipeline.program.Leaves(source, rec.Value), now)
+	d.observe(w.pipeline.plan.Sources[source].Name, w.pipeline.program.Leaves(source, payload), now)
 }
 
 // misfits tells of the values that did not fit since the last time.

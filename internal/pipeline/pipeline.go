@@ -24,8 +24,23 @@ type Options struct {
 	// Now is the processing time; default time.Now.
 	Now    func() time.Time
 	Limits rewrite.Options
+	// Decoders make JSON of what records of a source are wrapped in, by source of the plan; nil: they are JSON.
+	Decoders []Decoder
+	// Encoders make what a recipient reads of JSON, by recipient of the plan; nil: it reads JSON.
+	Encoders []Encoder
 	// Drift is told what platforms send that their packs do not know; nil: nobody looks.
 	Drift *Drift
+}
+
+// Decoder makes one JSON document of a record, appended to dst. What can never be decoded is an *event.Poison; an error of class
+// event.ErrTransient has the batch done again.
+type Decoder interface {
+	Decode(dst []byte, rec *event.Record) ([]byte, error)
+}
+
+// Encoder makes a record's value of a sanitized document, appended to dst. What does not fit is an *event.Poison.
+type Encoder interface {
+	Encode(dst, document []byte) ([]byte, error)
 }
 
 // Pipeline is a plan bound to keys. It is immutable; every goroutine asks for a Worker of its own.
@@ -79,6 +94,8 @@ type Worker struct {
 	planKey  []byte
 	everyone []int
 	sealing  []byte
+	document []byte // what a decoder made
+	encoded  []byte // what an encoder made
 	held     heldSink
 	sampled  int64 // when Drift saw a record last
 	element  int   // the only element of a record to decide: for explaining; none: all
@@ -127,7 +144,7 @@ func (w *Worker) Process(batch []event.Record, sink event.Sink) error {
 func (w *Worker) trim() {
 	const usual = 1 << 20
 	w.rewrite.Trim()
-	for _, b := range []*[]byte{&w.value, &w.key, &w.sealing} {
+	for _, b := range []*[]byte{&w.value, &w.key, &w.sealing, &w.document, &w.encoded} {
 		if cap(*b) > usual {
 			*b = nil
 		}
@@ -141,9 +158,12 @@ func (w *Worker) record(rec *event.Record, source int, now int64, sink event.Sin
 	if len(rec.Value) == 0 {
 		return w.each(source, func(flow, _, recipient int) error { return w.tombstone(rec, source, flow, recipient, now, sink) })
 	}
-	err := w.rewrite.Read(source, rec.Value)
+	payload, err := w.payload(rec, source)
 	if err == nil {
-		w.sample(rec, source, now)
+		err = w.rewrite.Read(source, payload)
+	}
+	if err == nil {
+		w.sample(payload, source, now)
 	}
 	if err == nil && w.rewrite.Splits(source) {
 		return w.elements(rec, source, now, sink)
@@ -163,6 +183,16 @@ func (w *Worker) record(rec *event.Record, source int, now int64, sink event.Sin
 	return w.each(source, func(flow, _, recipient int) error {
 		return w.decide(rec, source, kind, known, flow, recipient, now, sink)
 	})
+}
+
+// payload gives the record's JSON document, valid until the next one.
+func (w *Worker) payload(rec *event.Record, source int) ([]byte, error) {
+	if source >= len(w.pipeline.options.Decoders) || w.pipeline.options.Decoders[source] == nil {
+		return rec.Value, nil
+	}
+	var err error
+	w.document, err = w.pipeline.options.Decoders[source].Decode(w.document[:0], rec)
+	return w.document, err
 }
 
 // decide asks the gate, and writes what the recipient may have of the event at hand.
@@ -239,6 +269,15 @@ func (w *Worker) forward(rec *event.Record, source, flow, recipient int, now int
 		return err
 	}
 	w.output.Value = w.value
+	if es := w.pipeline.options.Encoders; recipient < len(es) && es[recipient] != nil {
+		if w.encoded, err = es[recipient].Encode(w.encoded[:0], w.value); err != nil {
+			if poison, ok := errors.AsType[*event.Poison](err); ok {
+				return w.quarantine(rec, recipient, poison, sink)
+			}
+			return err
+		}
+		w.output.Value = w.encoded
+	}
 	w.output.Time = truncate(now, r.RecordTime)
 	w.planHeader(recipient)
 	w.output.Headers = w.rewrite.AppendHeaders(w.output.Headers, source, flow, rec.Headers, domain)

@@ -78,7 +78,7 @@ func (c *compiler) assemble() {
 
 // source expands a source's pack and applies what the policy adds to it.
 func (c *compiler) source(s *sourceSpec) joinedSource {
-	out := joinedSource{Source: Source{Name: s.name, Instance: s.instance}, faulty: s.faulty}
+	out := joinedSource{Source: Source{Name: s.name, Instance: s.instance, Format: s.format}, faulty: s.faulty}
 	for _, t := range s.topics {
 		out.Topics = append(out.Topics, t.text)
 	}

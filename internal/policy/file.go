@@ -20,6 +20,7 @@ type file struct {
 }
 
 type sourceSpec struct {
+	format     string
 	at         place
 	faulty     bool // it could not be read whole: what follows from it is not checked
 	name       string
@@ -155,7 +156,7 @@ func (r reader) purpose(e pair) Purpose {
 
 func (r reader) source(e pair) sourceSpec {
 	s := sourceSpec{at: e.key.place, name: e.key.text}
-	o, ok := r.object(e.value, "source "+s.name, "topics", "instance", "pack", "add", "reclassify")
+	o, ok := r.object(e.value, "source "+s.name, "topics", "format", "instance", "pack", "add", "reclassify")
 	if !ok {
 		return s
 	}
@@ -166,6 +167,7 @@ func (r reader) source(e pair) sourceSpec {
 			}
 		}
 	}
+	s.format = r.format(o, SourceFormats)
 	if v := o.take("instance"); v != nil {
 		s.instance, _ = r.text(v, "instance")
 	}
@@ -226,7 +228,7 @@ func (r reader) recipient(e pair) recipientSpec {
 	s := recipientSpec{at: e.key.place, paths: map[string][]rule{}, headers: map[string][]headerRule{}, rulesAt: map[string]place{}}
 	s.Name, s.Minors, s.PartitionBy, s.RecordTime = e.key.text, "withhold", "key", time.Hour
 	o, ok := r.object(e.value, "recipient "+s.Name, "role", "purpose", "topic", "pseudonyms", "retention", "minors",
-		"key", "partition_by", "record_time", "from", "classes", "paths", "headers")
+		"key", "partition_by", "record_time", "format", "from", "classes", "paths", "headers")
 	if !ok {
 		return s
 	}
@@ -258,9 +260,25 @@ func (r reader) recipient(e pair) recipientSpec {
 		word, _ := r.word(v, "record_time", "minute", "hour", "day")
 		s.RecordTime = recordTimes[word]
 	}
+	s.Format = r.format(o, RecipientFormats)
 	r.selection(o, &s)
 	r.rules(o, &s)
 	return s
+}
+
+// What records are wrapped in: those of sources, and those of recipients.
+var (
+	SourceFormats    = []string{"json", "form", "avro", "protobuf", "json-schema", "cloudevents"}
+	RecipientFormats = []string{"json", "avro"}
+)
+
+func (r reader) format(o object, known []string) string {
+	v := o.take("format")
+	if v == nil {
+		return "json"
+	}
+	word, _ := r.word(v, "format", known...)
+	return word
 }
 
 func (r reader) pseudonyms(n *node, s *recipientSpec) {

@@ -34,6 +34,7 @@ type Source struct {
 	Name     string
 	Instance string // platform instance named by labels; default: the pack's name
 	Topics   []string
+	Format   string       // what its records are wrapped in: one of SourceFormats
 	Pack     string       // name@version
 	Key      Leaf         // what the record key is; Class "" when the pack does not say
 	Each     []event.Path // arrays whose elements are events of their own; none: a record is one event
@@ -210,6 +211,7 @@ type Recipient struct {
 	Minors      string        // withhold, with-parental-consent, allow
 	Key         string        // what the output key is made of: KeySubject (where every subject leaves as a pseudonym, the default) …
 	PartitionBy string        // key (default) or source; see stream
+	Format      string        // what its records are wrapped in: one of RecipientFormats
 	RecordTime  time.Duration // output timestamps are processing time truncated to this; default an hour
 	Hash        string        // of this recipient's own part of the plan, lower-case hex
 }
