@@ -176,8 +176,19 @@ func (p Path) String() string {
 	return b.String()
 }
 
+// MarshalText gives the canonical spelling.
+func (p Path) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
 // plainName tells whether a name can stand without quotes.
 func plainName(s string) bool {
+	word := s != ""
+	for i := 0; word && i < len(s); i++ { // nearly all names are words
+		c := s[i]
+		word = c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || c == '_' || c == '-'
+	}
+	if word {
+		return true
+	}
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
 		return strings.ContainsRune(`.[]{}~'"*^\`, r) || unicode.IsSpace(r) || !unicode.IsPrint(r)
 	})

@@ -3,6 +3,7 @@
 package policy
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -36,25 +37,88 @@ func (d *digest) add(pieces ...any) {
 
 func (d *digest) String() string { return hex.EncodeToString(d.sum.Sum(nil)) }
 
+// sum is the digest of a leaf or decision. Each is encoded once, though it counts in several hashes.
+type sum [sha256.Size]byte
+
+// sums are those of a plan.
+type sums struct {
+	text   bytes.Buffer
+	coder  *json.Encoder
+	leaves [][][]sum // by source, event and leaf
+	rules  [][][]sum // of decisions, by flow, event and leaf
+}
+
+func (s *sums) of(x any) sum {
+	s.text.Reset()
+	if err := s.coder.Encode(x); err != nil {
+		panic(err) // a plan is strings, numbers and lists
+	}
+	return sha256.Sum256(s.text.Bytes())
+}
+
+func (s *sums) leaf(l Leaf) sum {
+	l.Rule = ""
+	return s.of(l)
+}
+
+func (s *sums) decision(x Decision) sum {
+	x.Rule = ""
+	return s.of(x)
+}
+
+func (p *Plan) sums() *sums {
+	s := &sums{}
+	s.coder = json.NewEncoder(&s.text)
+	for i := range p.Sources {
+		var events [][]sum
+		for j := range p.Sources[i].Events {
+			leaves := p.Sources[i].Events[j].Leaves
+			all := make([]sum, len(leaves))
+			for k := range leaves {
+				all[k] = s.leaf(leaves[k])
+			}
+			events = append(events, all)
+		}
+		s.leaves = append(s.leaves, events)
+	}
+	for i := range p.Flows {
+		var events [][]sum
+		for j := range p.Flows[i].Events {
+			decisions := p.Flows[i].Events[j].Decisions
+			all := make([]sum, len(decisions))
+			nothing := s.decision(Decision{})
+			for k := range decisions {
+				if all[k] = nothing; decisions[k].Technique.Name != "" || decisions[k].Clear != "" {
+					all[k] = s.decision(decisions[k])
+				}
+			}
+			events = append(events, all)
+		}
+		s.rules = append(s.rules, events)
+	}
+	return s
+}
+
 // setHashes sets the plan's hashes. File positions, the order of keys in the files and everything written for people do not count.
 func (p *Plan) setHashes() {
 	for i := range p.Recipients {
 		p.Recipients[i].Hash = ""
 	}
+	s := p.sums()
 	d := newDigest()
 	d.add(p.Controller, p.Purposes, p.Recipients, len(p.Sources))
 	for i := range p.Sources {
-		d.source(&p.Sources[i])
+		d.source(&p.Sources[i], s, s.leaves[i])
 	}
 	d.add(len(p.Flows))
 	for i := range p.Flows {
-		d.flow(&p.Flows[i])
+		d.flow(&p.Flows[i], s, s.rules[i])
 	}
 	whole := d.String()
 	parts := make([]string, len(p.Recipients))
 	for i := range p.Recipients {
 		d := newDigest()
-		d.share(p, i)
+		d.share(p, i, s)
 		parts[i] = d.String()
 	}
 	p.Hash = whole
@@ -63,21 +127,25 @@ func (p *Plan) setHashes() {
 	}
 }
 
-func (d *digest) source(s *Source) {
-	bare := *s
-	bare.Key.Rule, bare.Headers, bare.Events = "", nil, nil
-	d.add(bare, len(s.Headers))
-	for _, h := range s.Headers {
-		h.Leaf.Rule = ""
-		d.add(h)
+func (d *digest) sums(all ...sum) {
+	for i := range all {
+		d.sum.Write(all[i][:])
 	}
-	d.add(len(s.Events))
-	for i := range s.Events {
-		d.event(&s.Events[i])
-		d.add(len(s.Events[i].Leaves))
-		for _, l := range s.Events[i].Leaves {
-			d.leaf(l)
-		}
+}
+
+func (d *digest) source(source *Source, s *sums, leaves [][]sum) {
+	bare := *source
+	bare.Key.Rule, bare.Headers, bare.Events = "", nil, nil
+	d.add(bare, len(source.Headers))
+	for _, h := range source.Headers {
+		d.add(h.Name)
+		d.sums(s.leaf(h.Leaf))
+	}
+	d.add(len(source.Events))
+	for i := range source.Events {
+		d.event(&source.Events[i])
+		d.add(len(leaves[i]))
+		d.sums(leaves[i]...)
 	}
 }
 
@@ -88,34 +156,22 @@ func (d *digest) event(e *Event) {
 	d.add(bare)
 }
 
-func (d *digest) leaf(l Leaf) {
-	l.Rule = ""
-	d.add(l)
-}
-
-func (d *digest) decision(x Decision) {
-	x.Rule = ""
-	d.add(x)
-}
-
-func (d *digest) flow(f *Flow) {
+func (d *digest) flow(f *Flow, s *sums, rules [][]sum) {
 	d.add(f.Source, f.Recipient, len(f.Headers))
 	for _, x := range f.Headers {
-		d.decision(x)
+		d.sums(s.decision(x))
 	}
 	d.add(len(f.Events))
 	for i := range f.Events {
 		e := f.Events[i]
 		e.Decisions = nil
-		d.add(e, len(f.Events[i].Decisions))
-		for _, x := range f.Events[i].Decisions {
-			d.decision(x)
-		}
+		d.add(e, len(rules[i]))
+		d.sums(rules[i]...)
 	}
 }
 
 // share adds what concerns one recipient: who it is, why it gets data, and every field that leaves.
-func (d *digest) share(p *Plan, recipient int) {
+func (d *digest) share(p *Plan, recipient int, s *sums) {
 	r := p.Recipients[recipient]
 	purpose := p.Purposes[r.Purpose]
 	r.Purpose = 0
@@ -126,10 +182,9 @@ func (d *digest) share(p *Plan, recipient int) {
 			continue
 		}
 		source := &p.Sources[f.Source]
-		d.add(source.Instance, source.Topics, len(f.Headers))
+		d.add(source.Instance, source.Topics, source.Format, len(f.Headers))
 		for j, x := range f.Headers {
-			d.leaf(source.Headers[j].Leaf)
-			d.decision(x)
+			d.sums(s.leaf(source.Headers[j].Leaf), s.decision(x))
 		}
 		d.add(len(f.Events))
 		for j := range f.Events {
@@ -137,8 +192,7 @@ func (d *digest) share(p *Plan, recipient int) {
 			d.add(f.Events[j].Only, f.Events[j].KeyFrom)
 			for k, x := range f.Events[j].Decisions {
 				if x.Technique.Name != "" && x.Technique.Name != Drop {
-					d.leaf(source.Events[j].Leaves[k])
-					d.decision(x)
+					d.sums(s.leaves[f.Source][j][k], s.rules[i][j][k])
 				}
 			}
 			d.add("end")

@@ -74,12 +74,12 @@ type Event struct {
 // Condition holds when the value at Path equals one of Equals, begins with Prefix, is present, or is absent.
 // A path with [*] holds when any element does; with Every, when there is one and all do.
 type Condition struct {
-	Path   event.Path
-	Equals []Literal
-	Prefix string
-	Every  bool // of Equals
-	Exists bool
-	Absent bool
+	Path   event.Path `json:",omitzero"`
+	Equals []Literal  `json:",omitzero"`
+	Prefix string     `json:",omitzero"`
+	Every  bool       `json:",omitzero"` // of Equals
+	Exists bool       `json:",omitzero"`
+	Absent bool       `json:",omitzero"`
 }
 
 // Clause is a part of a case: it holds when all of When do, or, with Not, when one of them does not.
@@ -119,24 +119,24 @@ type FacetWord struct {
 
 // Leaf is one classified field: a scalar at Path, or a container when Container is set.
 type Leaf struct {
-	Path       event.Path // behind a string: the document inside; .*~ is the name of a member
-	Case       []Clause   // the leaf is this only where all hold; nil: always
-	Class      Class
-	Type       *Type      // of class plain; else nil
-	Templates  []Template // what a composite identifier is made of; the first that fits
-	OwnParts   bool       // an account or handle in it is another spelling of its owner
-	Owner      event.Path // identifier of the person the leaf belongs to; nil: the event's subject. For account-like classes: Path itself
-	Same       event.Path // another spelling of the same identifier that must agree; nil: none
-	Alias      bool
-	Except     []Literal // values that are not what the class says
-	Timestamp  Timestamp // of class timestamp
-	Geo        string    // of class geo: "number" (one coordinate), "lat,lon", "lon,lat", "text"
-	Markup     string    // of class text: plain, html, markdown, slack, discord
-	Offsets    []event.Path
-	OffsetUnit string // of Offsets: codepoint, utf16, utf8
-	Links      event.Path
-	Container  bool
-	Rule       string // where the pack says so, for people: "mastodon@1 shape account, field id"
+	Path       event.Path   `json:",omitzero"` // behind a string: the document inside; .*~ is the name of a member
+	Case       []Clause     `json:",omitzero"` // the leaf is this only where all hold; nil: always
+	Class      Class        `json:",omitzero"`
+	Type       *Type        `json:",omitzero"` // of class plain; else nil
+	Templates  []Template   `json:",omitzero"` // what a composite identifier is made of; the first that fits
+	OwnParts   bool         `json:",omitzero"` // an account or handle in it is another spelling of its owner
+	Owner      event.Path   `json:",omitzero"` // identifier of the person the leaf belongs to; nil: the event's subject. For account-like classes: Path itself
+	Same       event.Path   `json:",omitzero"` // another spelling of the same identifier that must agree; nil: none
+	Alias      bool         `json:",omitzero"`
+	Except     []Literal    `json:",omitzero"` // values that are not what the class says
+	Timestamp  Timestamp    `json:",omitzero"` // of class timestamp
+	Geo        string       `json:",omitzero"` // of class geo: "number" (one coordinate), "lat,lon", "lon,lat", "text"
+	Markup     string       `json:",omitzero"` // of class text: plain, html, markdown, slack, discord
+	Offsets    []event.Path `json:",omitzero"`
+	OffsetUnit string       `json:",omitzero"` // of Offsets: codepoint, utf16, utf8
+	Links      event.Path   `json:",omitzero"`
+	Container  bool         `json:",omitzero"`
+	Rule       string       `json:",omitzero"` // where the pack says so, for people: "mastodon@1 shape account, field id"
 }
 
 // Template is the parts of a composite value, in their order.
@@ -144,10 +144,10 @@ type Template []TemplatePart
 
 // TemplatePart is fixed text, or a part that names something.
 type TemplatePart struct {
-	Kind    PartKind
-	Literal string   // of PartLiteral
-	Class   Class    // of PartIdentifier
-	Words   []string // of PartWords
+	Kind    PartKind `json:",omitzero"`
+	Literal string   `json:",omitzero"` // of PartLiteral
+	Class   Class    `json:",omitzero"` // of PartIdentifier
+	Words   []string `json:",omitzero"` // of PartWords
 }
 
 type PartKind uint8
@@ -164,20 +164,20 @@ const (
 
 // Timestamp tells how a time is written.
 type Timestamp struct {
-	Unit   string // auto, s, ms, us for numbers and digit strings
-	Format string // rfc3339 (default), ruby, date, http
-	Zone   string // of times without one; default UTC
+	Unit   string `json:",omitzero"` // auto, s, ms, us for numbers and digit strings
+	Format string `json:",omitzero"` // rfc3339 (default), ruby, date, http
+	Zone   string `json:",omitzero"` // of times without one; default UTC
 }
 
 // Type is what a plain value must be to be kept.
 type Type struct {
-	Kind     TypeKind
-	Enum     []string
-	Pattern  string // RE2, matched against the whole decoded text
-	Max      int    // longest string in code points; 0: no limit stated
-	Or       []Literal
-	Nullable bool
-	Text     bool // numbers and booleans may be written as strings
+	Kind     TypeKind  `json:",omitzero"`
+	Enum     []string  `json:",omitzero"`
+	Pattern  string    `json:",omitzero"` // RE2, matched against the whole decoded text
+	Max      int       `json:",omitzero"` // longest string in code points; 0: no limit stated
+	Or       []Literal `json:",omitzero"`
+	Nullable bool      `json:",omitzero"`
+	Text     bool      `json:",omitzero"` // numbers and booleans may be written as strings
 }
 
 type TypeKind uint8
@@ -242,25 +242,25 @@ type Only struct {
 
 // Decision is the rule that decides one leaf for one recipient. Technique "" means nothing names the leaf: dropped.
 type Decision struct {
-	Technique Technique
-	Rule      string // the deciding rule, for people: "policy.yaml:31 classes.account" or "policy.yaml:44 paths.$.user.email"
-	Rebuild   bool   // a pseudonym is made of each part of the leaf's templates; else one of the whole value
-	Clear     string // the written reason why a direct identifier stays clear
+	Technique Technique `json:",omitzero"`
+	Rule      string    `json:",omitzero"` // the deciding rule, for people: "policy.yaml:31 classes.account" or "policy.yaml:44 paths.$.user.email"
+	Rebuild   bool      `json:",omitzero"` // a pseudonym is made of each part of the leaf's templates; else one of the whole value
+	Clear     string    `json:",omitzero"` // the written reason why a direct identifier stays clear
 }
 
 // Technique is a technique's name with its parameters; zero where they do not apply. See techniques.go for which takes which.
 type Technique struct {
-	Name          string
-	Type          *Type         // keep
-	Deterministic bool          // seal
-	Keep          int           // mask, truncate(text): characters kept
-	At            string        // mask: start or end (default end)
-	IPv4, IPv6    int           // truncate(ip): prefix bits kept; defaults 24 and 48
-	Places        int           // round(number): decimal places, may be negative; default 0
-	Grid          float64       // round(geo): kilometers; 0: use Places
-	Bounds        []float64     // bucket: lower bounds, ascending
-	Step          time.Duration // time: hour, day, week
-	Shift         bool          // time: moved by a span of its person's own
-	Alphabet      string        // fpe: digits, hex, letters, alphanumeric
-	Value         *Literal      // replace
+	Name          string        `json:",omitzero"`
+	Type          *Type         `json:",omitzero"` // keep
+	Deterministic bool          `json:",omitzero"` // seal
+	Keep          int           `json:",omitzero"` // mask, truncate(text): characters kept
+	At            string        `json:",omitzero"` // mask: start or end (default end)
+	IPv4, IPv6    int           `json:",omitzero"` // truncate(ip): prefix bits kept; defaults 24 and 48
+	Places        int           `json:",omitzero"` // round(number): decimal places, may be negative; default 0
+	Grid          float64       `json:",omitzero"` // round(geo): kilometers; 0: use Places
+	Bounds        []float64     `json:",omitzero"` // bucket: lower bounds, ascending
+	Step          time.Duration `json:",omitzero"` // time: hour, day, week
+	Shift         bool          `json:",omitzero"` // time: moved by a span of its person's own
+	Alphabet      string        `json:",omitzero"` // fpe: digits, hex, letters, alphanumeric
+	Value         *Literal      `json:",omitzero"` // replace
 }
