@@ -38,7 +38,7 @@ var catalog = map[string]catalogEntry{
 	FPE:         {read: readFPE, fits: ofClass(enciphered...), fitting: listOf(enciphered), example: "{fpe: digits}"},
 	Time:        {read: readTime, fits: ofClass(Times), fitting: listOf([]Class{Times}), example: "{time: hour}"},
 	EmailDomain: {bare: true, fits: ofClass(Email), fitting: listOf([]Class{Email})},
-	Host:        {bare: true, fits: ofClass(URL, Media, Avatar), fitting: listOf([]Class{URL, Media, Avatar})},
+	Host:        {bare: true, fits: fitsHost, fitting: listOf([]Class{URL, Media, Avatar}) + ", where the pack does not say that the host itself names somebody"},
 	Count:       {bare: true, fits: func(_ *Technique, l *Leaf) bool { return l.Container }, fitting: "arrays"},
 	Presence:    {bare: true},
 	Replace:     {read: readReplace, example: "{replace: {value: \"-\"}}"},
@@ -79,6 +79,16 @@ func fitsRound(t *Technique, l *Leaf) bool {
 }
 
 func fitsBucket(_ *Technique, l *Leaf) bool { return l.Class == Age || numeric(l) }
+
+// fitsHost refuses URLs of which the pack says that the host is an identifier: a server may have one inhabitant.
+func fitsHost(_ *Technique, l *Leaf) bool {
+	for _, t := range l.Templates {
+		if len(t) > 1 && t[0].Kind == PartLiteral && strings.HasSuffix(t[0].Literal, "://") && t[1].Kind == PartIdentifier {
+			return false
+		}
+	}
+	return l.Class == URL || l.Class == Media || l.Class == Avatar
+}
 
 // fit tells whether a technique can be done to a leaf.
 func fit(t *Technique, l *Leaf) bool {
