@@ -62,6 +62,7 @@ type scope struct {
 	owner *tie // whose its leaves are; nil: the event's subject
 	where string
 	when  []Clause // its leaves are there only where these hold
+	cases string   // the same, spelled
 }
 
 func newExpansion(f *faults, origin string, shapes map[string]*shape, event string) *expansion {
@@ -114,6 +115,7 @@ func (x *expansion) cases(path event.Path, s *spec, in scope, where string) {
 			inner.when = append(inner.when, Clause{When: when})
 			before = append(before, Clause{When: when, Not: true})
 		}
+		inner.cases = fmt.Sprint(inner.when)
 		x.place(path, c.spec, inner, fmt.Sprintf("%s, case %d", where, i+1))
 	}
 }
@@ -194,9 +196,9 @@ func (x *expansion) object(path event.Path, s *shape, in scope, where string) {
 
 func (x *expansion) body(path event.Path, s *shape, in scope, where string) {
 	if s.value != nil {
-		x.leaf(path, s.value, scope{path, in.owner, where, in.when}, where+", value")
+		x.leaf(path, s.value, scope{path, in.owner, where, in.when, in.cases}, where+", value")
 	}
-	inner := scope{path, in.owner, where, in.when}
+	inner := scope{path, in.owner, where, in.when, in.cases}
 	if s.subject != nil {
 		first := s.subject[0]
 		if owner, ok := path.Join(first.path); ok {
@@ -230,10 +232,7 @@ func (x *expansion) leaf(path event.Path, s *spec, in scope, where string) {
 	}
 	key := path.String()
 	p := placed{Leaf: *s.leaf, key: key, where: s.at}
-	p.Path, p.Rule, p.Case = path, where, in.when
-	if len(in.when) > 0 {
-		p.cases = fmt.Sprint(in.when)
-	}
+	p.Path, p.Rule, p.Case, p.cases = path, where, in.when, in.cases
 	p.own(path, s, in, x.faults)
 	p.tieTo(s.same, tieSame, in, x.faults)
 	p.tieTo(s.links, tieLink, in, x.faults)

@@ -44,8 +44,15 @@ type sum [sha256.Size]byte
 type sums struct {
 	text   bytes.Buffer
 	coder  *json.Encoder
+	cases  map[clauses]sum // many leaves share them
 	leaves [][][]sum // by source, event and leaf
 	rules  [][][]sum // of decisions, by flow, event and leaf
+}
+
+// clauses tells one list of clauses from another by where it stands.
+type clauses struct {
+	first *Clause
+	count int
 }
 
 func (s *sums) of(x any) sum {
@@ -58,7 +65,18 @@ func (s *sums) of(x any) sum {
 
 func (s *sums) leaf(l Leaf) sum {
 	l.Rule = ""
-	return s.of(l)
+	if len(l.Case) == 0 {
+		return s.of(l)
+	}
+	key := clauses{&l.Case[0], len(l.Case)}
+	known, ok := s.cases[key]
+	if !ok {
+		known = s.of(l.Case)
+		s.cases[key] = known
+	}
+	l.Case = nil
+	of := s.of(l)
+	return sha256.Sum256(append(known[:], of[:]...))
 }
 
 func (s *sums) decision(x Decision) sum {
@@ -67,7 +85,7 @@ func (s *sums) decision(x Decision) sum {
 }
 
 func (p *Plan) sums() *sums {
-	s := &sums{}
+	s := &sums{cases: map[clauses]sum{}}
 	s.coder = json.NewEncoder(&s.text)
 	for i := range p.Sources {
 		var events [][]sum
