@@ -98,7 +98,7 @@ shapes:
     fields: {author: account, id: object-id, bot: {plain: boolean}, again: {decode: json, shape: post, depth: 2}, likes: {plain: integer}}
 events:
   post:
-    when: {"$.payload{json}.author": {exists: true}}
+    when: {"$.payload{json}.author": {exists: true}, $.payload: {prefix: "{"}}
     subject: "$.payload{json}.author"
     fields:
       $.payload: {decode: json, shape: post, value: object-id}

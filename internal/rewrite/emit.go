@@ -169,6 +169,9 @@ func (w *Worker) trace(e *entry, o *op, at int32, after []byte, written bool) {
 	if !e.container() {
 		step.Before = e.raw(w.payload)
 	}
+	if o.verb == drop {
+		step.Verdict = transform.Done // one of its cases held, and no rule lets it leave
+	}
 	if written {
 		step.After, step.Verdict = after, transform.Done
 	}

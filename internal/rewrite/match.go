@@ -106,13 +106,17 @@ func (w *Worker) test(c *condition, e *entry, seen *tally) {
 	if e.kind != kind(transform.Null) {
 		seen.present = true
 	}
+	is := e.kind
+	if is == document {
+		is = kind(transform.String)
+	}
 	if c.prefix != "" {
-		fits := e.kind == kind(transform.String) && bytes.HasPrefix(w.text(e), []byte(c.prefix))
+		fits := is == kind(transform.String) && bytes.HasPrefix(w.text(e), []byte(c.prefix))
 		seen.fits = seen.fits || fits
 		return
 	}
 	for j := range c.equals {
-		if c.equals[j].kind == e.kind && c.equals[j].text == string(w.text(e)) {
+		if c.equals[j].kind == is && c.equals[j].text == string(w.text(e)) {
 			seen.fits = true
 			return
 		}
