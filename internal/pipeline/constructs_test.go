@@ -102,6 +102,16 @@ events:
     subject: "$.payload{json}.author"
     fields:
       $.payload: {decode: json, shape: post, value: object-id}
+  text:
+    when: {$.kind: text}
+    subject: $.payload
+    fields:
+      $.payload: account
+  cases:
+    when: {$.kind: cases}
+    subject: none
+    fields:
+      $.payload: {cases: [{when: {as: id}, class: object-id}, {plain: {max: 20}}]}
   delete:
     subject: none
     fields:
@@ -114,18 +124,22 @@ events:
 			`all: {"payload":"{\"author\":\"ACC1\",\"id\":\"OBJ2\",\"likes\":12345678901234567890}"} key=ACC1`},
 		"a document in a document": {`{"payload":"{\"author\":7,\"again\":\"{\\\"author\\\":7,\\\"bot\\\":true}\"}"}`,
 			`all: {"payload":"{\"author\":\"ACC1\",\"again\":\"{\\\"author\\\":\\\"ACC1\\\",\\\"bot\\\":true}\"}"} key=ACC1`},
-		"a bare scalar":              {`{"payload":"123"}`, `all: {"payload":"\"OBJ1\""}`},
-		"no document":                {`{"payload":"{\"id\":\"p\""}`, `all: {}`},
-		"behind the document":        {`{"payload":"{\"id\":\"p\"} x"}`, `all: {}`},
-		"a name twice in it":         {`{"payload":"{\"id\":\"p\",\"id\":\"q\"}"}`, `all: {}`},
-		"broken text in it":          {`{"payload":"{\"id\":\"\\ud800\"}"}`, `all: {}`},
-		"an object instead":          {`{"payload":{"id":"p"}}`, `all: {}`},
-		"null":                       {`{"payload":null}`, `all: {}`},
-		"form":                       {`{"form":"user=7&n=3&token=secret&x=a%40b.example"}`, `all: {"form":"n=3&user=ACC1"}`},
-		"a name twice in a form":     {`{"form":"user=7&user=8"}`, `all: {}`},
-		"base64":                     {`{"data":"eyJpZCI6InAiLCJuIjoxfQ=="}`, `all: {"data":"OBJ1"}`},
-		"base64 that is no document": {`{"data":"aGVsbG8="}`, `all: {}`},
-		"base64 that is none":        {`{"data":"***"}`, `all: {}`},
+		"a bare scalar":                      {`{"payload":"123"}`, `all: {"payload":"\"OBJ1\""}`},
+		"no document":                        {`{"payload":"{\"id\":\"p\""}`, `all: {}`},
+		"behind the document":                {`{"payload":"{\"id\":\"p\"} x"}`, `all: {}`},
+		"a name twice in it":                 {`{"payload":"{\"id\":\"p\",\"id\":\"q\"}"}`, `all: {}`},
+		"broken text in it":                  {`{"payload":"{\"id\":\"\\ud800\"}"}`, `all: {}`},
+		"with another event it is one value": {`{"kind":"text","payload":"123"}`, `all: {"payload":"ACC1"} key=ACC1`},
+		"and a number may be there":          {`{"kind":"text","payload":123}`, `all: {"payload":"ACC1"} key=ACC1`},
+		"or one of its cases":                {`{"kind":"cases","as":"id","payload":"123"}`, `all: {"payload":"OBJ1"}`},
+		"or another":                         {`{"kind":"cases","payload":"{\"x\":1}"}`, `all: {"payload":"{\"x\":1}"}`},
+		"an object instead":                  {`{"payload":{"id":"p"}}`, `all: {}`},
+		"null":                               {`{"payload":null}`, `all: {}`},
+		"form":                               {`{"form":"user=7&n=3&token=secret&x=a%40b.example"}`, `all: {"form":"n=3&user=ACC1"}`},
+		"a name twice in a form":             {`{"form":"user=7&user=8"}`, `all: {}`},
+		"base64":                             {`{"data":"eyJpZCI6InAiLCJuIjoxfQ=="}`, `all: {"data":"OBJ1"}`},
+		"base64 that is no document":         {`{"data":"aGVsbG8="}`, `all: {}`},
+		"base64 that is none":                {`{"data":"***"}`, `all: {}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := decide(t, p, value(c.payload))
@@ -154,6 +168,7 @@ events:
       $.page: {class: url, of: $.by, template: ["https://{host}/@{handle}{drop}", "https://{host}/{account}/{plain:photo|video}"]}
       $.talk: {class: object-id, template: "{account}-{account}"}
       $.secret: {class: object-id, template: "{cookie}:{object-id}"}
+      $.either: {class: object-id, template: ["{cookie}:{object-id}", "{group}_{object-id}"]}
 `)
 	for name, c := range map[string]struct{ payload, want string }{
 		"parts are joinable": {`{"by":"did:plc:a","post":"12_34","group":12,"id":"34","uri":"at://did:plc:a/app.bsky.feed.post/34"}`,
@@ -168,6 +183,8 @@ events:
 		"a query":                    {`{"by":1,"post":"12_34?x=1"}`, `all: {"by":"ACC1"} key=ACC1`},
 		"a word that is a number":    {`{"by":1,"uri":"at://did:plc:a/4915112345678/34"}`, `all: {"by":"ACC1"} key=ACC1`},
 		"a part without a rule":      {`{"by":1,"secret":"abc:34"}`, `all: {"by":"ACC1","secret":"OBJ2"} key=ACC1`},
+		"one form without rules":     {`{"by":1,"either":"abc:34"}`, `all: {"by":"ACC1","either":"OBJ2"} key=ACC1`},
+		"the other form with rules":  {`{"by":1,"either":"12_34","id":"34"}`, `all: {"by":"ACC1","either":"GRP2_OBJ3","id":"OBJ3"} key=ACC1`},
 		"a part shaped as pseudonym": {`{"by":1,"post":"12_acc_3_2cah4o9grvpibq69hrc7hr64g0"}`, `all: quarantined, pseudonym-shaped at $.post`},
 	} {
 		t.Run(name, func(t *testing.T) { wantLines(t, decide(t, p, value(c.payload)), c.want) })

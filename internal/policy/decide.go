@@ -60,24 +60,36 @@ func (c *compiler) decision(f *joinedFlow, l *Leaf) Decision {
 	if d.Technique.Name == Keep && d.Technique.Type == nil {
 		d.Technique.Type = l.Type
 	}
-	d.Rebuild = d.Technique.Name == Pseudonym && len(l.Templates) > 0 && f.spec.rebuilds(l)
+	if d.Technique.Name == Pseudonym {
+		d.Rebuild = f.spec.rebuilds(l)
+	}
 	if best.path == nil && !fit(&best.technique, l) {
 		return Decision{Rule: d.Rule + ": " + best.technique.Name + " does not fit this field"}
 	}
 	return d
 }
 
-// rebuilds tells whether the recipient gets pseudonyms of all that the leaf's templates name.
-func (s *recipientSpec) rebuilds(l *Leaf) bool {
-	for _, t := range l.Templates {
-		for _, p := range t {
-			class := p.Class
-			if l.OwnParts && class.OfSubject() {
-				class = Account
-			}
-			if p.Kind == PartIdentifier && !s.pseudonymizes(class) {
-				return false
-			}
+// rebuilds tells of each template of the leaf whether the recipient gets pseudonyms of all that it names; nil: of none.
+func (s *recipientSpec) rebuilds(l *Leaf) []bool {
+	out, any := make([]bool, len(l.Templates)), false
+	for i, t := range l.Templates {
+		out[i] = s.rebuildsOne(l, t)
+		any = any || out[i]
+	}
+	if !any {
+		return nil
+	}
+	return out
+}
+
+func (s *recipientSpec) rebuildsOne(l *Leaf, t Template) bool {
+	for _, p := range t {
+		class := p.Class
+		if l.OwnParts && class.OfSubject() {
+			class = Account
+		}
+		if p.Kind == PartIdentifier && !s.pseudonymizes(class) {
+			return false
 		}
 	}
 	return true

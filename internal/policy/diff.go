@@ -143,6 +143,9 @@ func (d *comparison) source(a, b *Source) {
 	if a.Pack != b.Pack {
 		d.add(Other, "", a.Name, "%s is read by pack %s, no longer by %s", a.Name, b.Pack, a.Pack)
 	}
+	if a.Format != b.Format {
+		d.add(Other, "", a.Name, "records of %s are wrapped in %s, no longer in %s", a.Name, b.Format, a.Format)
+	}
 	if !same(a.Each, b.Each) {
 		d.add(More, "", a.Name, "records of %s are taken apart into events in another way", a.Name)
 	}

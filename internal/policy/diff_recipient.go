@@ -79,7 +79,10 @@ func (d *comparison) terms(a, b *Recipient) {
 	if a.PartitionBy != b.PartitionBy {
 		d.add(Other, name, "", "records of %s are partitioned by %s, no longer by %s", name, b.PartitionBy, a.PartitionBy)
 	}
-	known := []string{"Name", "Role", "Purpose", "Topic", "Retention", "Minors", "Renew", "Overlap", "RecordTime", "Key", "PartitionBy", "Hash"}
+	if a.Format != b.Format {
+		d.add(Other, name, "", "records of %s are wrapped in %s, no longer in %s", name, b.Format, a.Format)
+	}
+	known := []string{"Name", "Format", "Role", "Purpose", "Topic", "Retention", "Minors", "Renew", "Overlap", "RecordTime", "Key", "PartitionBy", "Hash"}
 	if !same(*a, *b, known...) {
 		d.add(More, name, "", "%s is declared differently otherwise", name)
 	}

@@ -52,6 +52,12 @@ func differ(a, b fate) (difference, bool) {
 	case tellsOther:
 		return difference{More, "receives something else of", change}, true
 	}
+	switch {
+	case rebuilt(b.decision) > rebuilt(a.decision):
+		return difference{More, "receives", "as " + b.words() + " of each of its parts, no longer of the whole value"}, true
+	case rebuilt(a.decision) > rebuilt(b.decision):
+		return difference{Less, "receives", "as " + b.words() + " of the whole value, no longer of each of its parts"}, true
+	}
 	if !same(*a.leaf, *b.leaf, "Path", "Class", "Type", "Owner", "Same", "Alias", "Rule") {
 		return difference{More, "receives", "as " + b.words() + ", which its pack describes differently: more may leave"}, true
 	}
@@ -96,6 +102,10 @@ func SpellTechnique(t *Technique) string {
 			bounds[i] = strconv.FormatFloat(b, 'f', -1, 64)
 		}
 		return in("[%s]", strings.Join(bounds, ", "))
+	case t.Name == FPE:
+		return in("%s", t.Alphabet)
+	case t.Name == Time && t.Shift:
+		return in("shift")
 	case t.Name == Time && t.Step > 0:
 		steps := map[string]string{"1h": "hour", "1d": "day", "7d": "week"}
 		return in("%s", steps[days(t.Step)])
@@ -186,7 +196,7 @@ func tells(t *Technique) int {
 			return tellsThere | tellsOpen | tellsEqual
 		}
 		return tellsThere | tellsOpen
-	case "fpe":
+	case FPE:
 		return tellsThere | tellsOpen | tellsEqual | tellsPart // its length and alphabet
 	case Keep:
 		return tellsThere | tellsEqual | tellsPart | tellsOpen | tellsAll
@@ -315,4 +325,15 @@ func compareTypes(a, b *Type) verdict {
 		return t.Max
 	}
 	return v.and(larger(limit(a), limit(b)))
+}
+
+// rebuilt counts the templates whose parts get pseudonyms.
+func rebuilt(d *Decision) int {
+	n := 0
+	for _, yes := range d.Rebuild {
+		if yes {
+			n++
+		}
+	}
+	return n
 }

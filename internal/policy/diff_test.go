@@ -95,6 +95,7 @@ func TestDiff(t *testing.T) {
 			"other: $.language of social: class plain, no longer locale",
 			"other: $.language of social is reclassified from locale to plain, because: Ours is one language",
 		}},
+		{"a format", []string{"395d", "395d\n    format: avro"}, []string{"other: records of analytics are wrapped in avro, no longer in json"}},
 		{"a header", []string{"395d", "395d\n    headers: {social: {ce_type: drop}}"}, []string{
 			"less: analytics no longer receives the header ce_type of social as plain ({keep: {max: 80}})"}},
 		{"a type", []string{"{plain: {enum: [post, repost]}}", "{plain: {enum: [post, repost, quote]}}"}, []string{
@@ -165,6 +166,7 @@ func TestCompareTechniques(t *testing.T) {
 	chains := [][]string{
 		{"drop", "blank", "count", "{keep: integer}"},
 		{"drop", "presence", "pseudonym", "{seal: {deterministic: true}}", "{keep: {max: 10}}"},
+		{"presence", "pseudonym", "{seal: {deterministic: true}}", "{fpe: digits}", "{keep: {max: 10}}"},
 		{"presence", "seal", "{seal: {deterministic: true}}", "{keep: {max: 10}}"},
 		{"{time: week}", "{time: day}", "{time: hour}", "{keep: {max: 10}}"},
 		{"{round: 100km}", "{round: 10km}", "{keep: number}"},
@@ -193,7 +195,7 @@ func TestCompareTechniques(t *testing.T) {
 		}
 	}
 	for _, pair := range [][2]string{{"pseudonym", "email_domain"}, {"seal", "pseudonym"}, {"{mask: {keep: 2}}", "{mask: {keep: 2, at: start}}"},
-		{"{truncate: {ipv4: 16, ipv6: 64}}", "truncate"}, {"{bucket: [10, 20]}", "{bucket: [10, 30]}"}, {"{round: 10km}", "round"}, {"{keep: integer}", "{keep: boolean}"},
+		{"{truncate: {ipv4: 16, ipv6: 64}}", "truncate"}, {"{bucket: [10, 20]}", "{bucket: [10, 30]}"}, {"{round: 10km}", "round"}, {"{time: day}", "{time: shift}"}, {"{fpe: hex}", "{fpe: digits}"}, {"{keep: integer}", "{keep: boolean}"},
 		{"{keep: {pattern: a}}", "{keep: {pattern: b}}"}} {
 		for _, p := range [][2]string{pair, {pair[1], pair[0]}} {
 			if got := compareTechniques(read(p[0]), read(p[1])); got != tellsOther {
@@ -206,7 +208,7 @@ func TestCompareTechniques(t *testing.T) {
 // TestSpellTechnique reads back what is spelled.
 func TestSpellTechnique(t *testing.T) {
 	for _, text := range []string{"pseudonym", "seal", "{seal: {deterministic: true}}", "{mask: {keep: 2, at: start}}", "{truncate: {keep: 3}}", "{truncate: {ipv4: 16, ipv6: 40}}",
-		"{round: 10km}", "{round: {places: 1}}", "{bucket: [18, 25.5]}", "{time: week}", "{keep: integer}", "{keep: {type: integer, nullable: true}}", "{keep: {enum: [a, b]}}",
+		"{round: 10km}", "{round: {places: 1}}", "{bucket: [18, 25.5]}", "{time: week}", "{time: shift}", "{fpe: digits}", "{keep: integer}", "{keep: {type: integer, nullable: true}}", "{keep: {enum: [a, b]}}",
 		`{keep: {pattern: "^a$", max: 5, or: ["x", 1]}}`, `{replace: {value: "-"}}`, "{replace: {value: 3}}"} {
 		f := &faults{}
 		technique, _, ok := reader{faults: f}.technique(parseYAML("t", []byte(text), f))

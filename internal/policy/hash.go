@@ -45,8 +45,8 @@ type sums struct {
 	text   bytes.Buffer
 	coder  *json.Encoder
 	cases  map[clauses]sum // many leaves share them
-	leaves [][][]sum // by source, event and leaf
-	rules  [][][]sum // of decisions, by flow, event and leaf
+	leaves [][][]sum       // by source, event and leaf
+	rules  [][][]sum       // of decisions, by flow, event and leaf
 }
 
 // clauses tells one list of clauses from another by where it stands.

@@ -244,7 +244,7 @@ type Only struct {
 type Decision struct {
 	Technique Technique `json:",omitzero"`
 	Rule      string    `json:",omitzero"` // the deciding rule, for people: "policy.yaml:31 classes.account" or "policy.yaml:44 paths.$.user.email"
-	Rebuild   bool      `json:",omitzero"` // a pseudonym is made of each part of the leaf's templates; else one of the whole value
+	Rebuild   []bool    `json:",omitzero"` // by template of the leaf: its parts get pseudonyms; else the whole value gets one. nil: none
 	Clear     string    `json:",omitzero"` // the written reason why a direct identifier stays clear
 }
 

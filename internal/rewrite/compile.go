@@ -114,6 +114,7 @@ const (
 	presence
 	writeMember   // a member whose name is data
 	writeDocument // a string, with what is left of the document in it
+	writeText     // a string that holds a document with other events: here it is one value
 )
 
 // op is what is done at one place for one recipient.

@@ -59,7 +59,7 @@ func (w *Worker) container(dst []byte, at int32) (_ []byte, any bool) {
 		if w.fault != nil {
 			return dst, false
 		}
-		if w.Trace != nil && (!e.container() || o.verb == count || o.verb == presence) {
+		if w.Trace != nil && (!e.container() || o.verb == count || o.verb == presence || o.verb == writeText) {
 			w.trace(e, o, here, dst[before:], written)
 		}
 		if !written {
@@ -96,7 +96,7 @@ func (w *Worker) leaf(dst []byte, at int32, o *op) ([]byte, bool) {
 		if o = w.choose(at, o); o == nil || o.verb == drop {
 			return dst, false
 		}
-		if o.verb >= count {
+		if o.verb == count || o.verb == presence {
 			return w.measure(dst, at, o)
 		}
 	}
@@ -142,6 +142,8 @@ func (w *Worker) own(at int32, o *owner) {
 func (w *Worker) measure(dst []byte, at int32, o *op) ([]byte, bool) {
 	e := &w.tape[at]
 	switch {
+	case o.verb == writeText:
+		return w.leaf(dst, at, o)
 	case e.kind == member && o.verb == writeMember:
 		return w.appendNamed(dst, at)
 	case e.kind == document && o.verb == writeDocument:
@@ -166,7 +168,10 @@ func (w *Worker) trace(e *entry, o *op, at int32, after []byte, written bool) {
 		}
 	}
 	step := Step{Leaf: int(o.leaf), Offset: int(e.start), Verdict: transform.Misfit}
-	if !e.container() {
+	switch {
+	case e.kind == document:
+		step.Before = w.payload[e.start : w.closing(e)+1]
+	case !e.container():
 		step.Before = e.raw(w.payload)
 	}
 	if o.verb == drop {

@@ -118,6 +118,8 @@ func (c *compiler) nest(s *selection) {
 	for _, n := range c.trie.nodes {
 		o := s.ops[n.id]
 		switch {
+		case o != nil && n.inner != nil && o.verb == write:
+			o.verb = writeText
 		case o == nil || !o.descends:
 		case n.named != nil:
 			if named := s.ops[n.named.id]; named == nil || named.verb == drop {
@@ -200,13 +202,13 @@ func (c *compiler) op(e *policy.Event, leaf int, d *policy.Decision) (op, error)
 	}
 	o.verb, o.technique, o.except = write, t, literals(l.Except)
 	o.verbatim, o.guarded = transform.VerbatimOf(t), transform.GuardsText(t)
-	if d.Technique.Name == policy.Pseudonym && !d.Rebuild {
+	if d.Technique.Name == policy.Pseudonym && d.Rebuild == nil {
 		if o.person, err = c.identity(l.Class); err != nil {
 			return o, err
 		}
 	}
 	o.nulls = d.Technique.Name == policy.Replace || d.Technique.Name == policy.Blank || d.Technique.Type != nil && d.Technique.Type.Nullable
-	if d.Technique.Name == policy.Seal && !d.Technique.Deterministic || d.Rebuild && l.OwnParts || d.Technique.Shift {
+	if d.Technique.Name == policy.Seal && !d.Technique.Deterministic || d.Rebuild != nil && l.OwnParts || d.Technique.Shift {
 		o.owned = true
 		o.owner, err = c.owner(e, l)
 	}

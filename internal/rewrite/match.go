@@ -220,7 +220,7 @@ func (w *Worker) admits(s *selection, k *kindOf) bool {
 
 // identifier tells whether an entry can name somebody: a number or a string that is not empty.
 func (e *entry) identifier() bool {
-	return e.kind == kind(transform.Number) || e.kind == kind(transform.String) && e.end-e.start > 2
+	return e.kind == kind(transform.Number) || e.kind == kind(transform.String) && e.end-e.start > 2 || e.kind == document
 }
 
 // find gives the first entry of the places that can name somebody.

@@ -174,7 +174,7 @@ func (w *Worker) appendOne(dst []byte, at int32) ([]byte, bool) {
 	default:
 		dst, written = w.leaf(dst, at, o)
 	}
-	if w.Trace != nil && o.verb <= presence {
+	if w.Trace != nil && (o.verb <= presence || o.verb == writeText) {
 		w.trace(e, o, at, dst[before:], written)
 	}
 	return dst, written

@@ -17,8 +17,8 @@ func (c *compiler) technique(l *policy.Leaf, d *policy.Decision) (transform.Tech
 	case policy.Keep:
 		return keep(l, t)
 	case policy.Pseudonym:
-		if d.Rebuild {
-			return c.template(l)
+		if d.Rebuild != nil {
+			return c.template(l, d.Rebuild)
 		}
 		id, err := c.identity(l.Class)
 		if err != nil {
@@ -69,9 +69,16 @@ func (c *compiler) technique(l *policy.Leaf, d *policy.Decision) (transform.Tech
 }
 
 // template compiles how a composite value is taken apart.
-func (c *compiler) template(l *policy.Leaf) (transform.Technique, error) {
-	forms := make([][]transform.Part, len(l.Templates))
+func (c *compiler) template(l *policy.Leaf, rebuild []bool) (transform.Technique, error) {
+	whole, err := c.identity(l.Class)
+	if err != nil {
+		return nil, err
+	}
+	forms := make([]transform.Form, len(l.Templates))
 	for i, t := range l.Templates {
+		if !rebuild[i] {
+			forms[i].Whole = whole
+		}
 		for _, p := range t {
 			part := transform.Part{Literal: p.Literal}
 			switch p.Kind {
@@ -93,7 +100,7 @@ func (c *compiler) template(l *policy.Leaf) (transform.Technique, error) {
 			case policy.PartDropped:
 				part.Dropped = true
 			}
-			forms[i] = append(forms[i], part)
+			forms[i].Parts = append(forms[i].Parts, part)
 		}
 	}
 	return transform.NewTemplate(forms), nil

@@ -40,11 +40,17 @@ func KeptWords(words []string) func([]byte) bool {
 	return func(text []byte) bool { return slices.Contains(words, string(text)) }
 }
 
-type template struct{ forms [][]Part }
+// Form is one way in which a composite value can be put together.
+type Form struct {
+	Parts []Part
+	Whole *Identity // the recipient may not have all parts: a value of this form gets one pseudonym
+}
+
+type template struct{ forms []Form }
 
 // NewTemplate rebuilds a composite identifier with the pseudonyms of what it names. The first form that the value has counts;
 // a value of no form is a misfit.
-func NewTemplate(forms [][]Part) Technique { return template{forms} }
+func NewTemplate(forms []Form) Technique { return template{forms} }
 
 func (t template) Append(dst []byte, v *Value, s *Scope) ([]byte, Verdict) {
 	if v.Kind != String && v.Kind != Number {
@@ -52,8 +58,13 @@ func (t template) Append(dst []byte, v *Value, s *Scope) ([]byte, Verdict) {
 	}
 	start := len(dst)
 	s.text = append(s.text[:0], v.Text...) // the value's own text is lent to the parts below
-	for _, form := range t.forms {
-		out, verdict := appendForm(append(dst[:start], '"'), form, s.text, s)
+	for i := range t.forms {
+		form := &t.forms[i]
+		out, verdict := appendForm(append(dst[:start], '"'), form.Parts, s.text, s)
+		if verdict == Done && form.Whole != nil {
+			s.part = Value{Kind: String, Text: s.text}
+			out, verdict = form.Whole.AppendPseudonym(append(out[:start], '"'), &s.part, s)
+		}
 		switch verdict {
 		case Done:
 			return append(out, '"'), Done
