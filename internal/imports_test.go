@@ -18,12 +18,14 @@ const module = "github.com/nymstream/nymstream/"
 
 // arrows is the plan of docs/ARCHITECTURE.md: who may import whom. A new arrow is a decision: draw it there too.
 var arrows = map[string][]string{
-	"cmd/nymstream":      {"internal/app", "internal/config", "internal/policy", "internal/pipeline", "internal/event"},
+	"cmd/nymstream":      {"internal/app", "internal/config", "internal/policy", "internal/pipeline", "internal/discover", "internal/event"},
 	"internal/app":       {"internal/*"},
 	"internal/pipeline":  {"internal/rewrite", "internal/policy", "internal/transform", "internal/keyring", "internal/event"},
 	"internal/rewrite":   {"internal/policy", "internal/transform", "internal/keyring", "internal/event"},
 	"internal/transform": {"internal/keyring", "internal/event"},
 	"internal/policy":    {"internal/event"},
+	"internal/format":    {"internal/policy", "internal/event"},
+	"internal/discover":  {"internal/policy", "internal/event"},
 	"internal/stream":    {"internal/event"},
 	"internal/keyring":   {"internal/event"},
 	"internal/event":     nil,
@@ -36,12 +38,12 @@ var arrows = map[string][]string{
 var onlyHere = map[string][]string{
 	"github.com/segmentio/kafka-go":  {"internal/stream", "internal/app"}, // app passes on SASL mechanisms
 	"github.com/tink-crypto/tink-go": {"internal/keyring"},
-	"github.com/twmb/franz-go":       {"internal/app"}, // the demo's broker inside the process
+	"github.com/twmb/franz-go":       {"internal/app", "internal/format"}, // the demo's broker inside the process; the registry's client
 	"github.com/prometheus/":         {"internal/telemetry", "internal/stream", "internal/app"},
 	"github.com/alecthomas/kong":     {"cmd/nymstream"},
 	"github.com/vbauerster/mpb":      {"cmd/nymstream"},
 	"filippo.io/age":                 {"internal/keyring"},
-	"github.com/goccy/go-yaml":       {"internal/policy", "internal/config", "cmd/nymstream"},
+	"github.com/goccy/go-yaml":       {"internal/policy", "internal/config", "internal/discover", "cmd/nymstream"},
 }
 
 func TestImports(t *testing.T) {

@@ -8,16 +8,24 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path/filepath"
+	"strconv"
 
 	"github.com/nymstream/nymstream/internal/app"
+	"github.com/nymstream/nymstream/internal/pipeline"
 	"github.com/nymstream/nymstream/internal/policy"
 )
 
 type policyCommands struct {
-	Check   policyCheck   `cmd:"" help:"Say whether a policy can run, and what is wrong with it."`
-	Explain policyExplain `cmd:"" help:"Show for a sample event every leaf, its class, the rule that decides, and before → after for every recipient."`
-	Packs   policyPacks   `cmd:"" help:"List the platform packs of this build."`
-	Show    policyShow    `cmd:"" help:"Print a platform pack."`
+	Check    policyCheck    `cmd:"" help:"Say whether a policy can run, and what is wrong with it."`
+	Explain  policyExplain  `cmd:"" help:"Show for a sample event every leaf, its class, the rule that decides, and before → after for every recipient."`
+	Test     policyTest     `cmd:"" help:"Run a policy's tests: the *_test.yaml files beside it."`
+	Diff     policyDiff     `cmd:"" help:"Say what more and what less leaves for whom under another policy."`
+	Discover policyDiscover `cmd:"" help:"Propose a pack from samples of an unknown format."`
+	Packs    policyPacks    `cmd:"" help:"List the platform packs of this build."`
+	Show     policyShow     `cmd:"" help:"Print a platform pack."`
+	Fmt      policyFmt      `cmd:"" help:"Format policies and packs, keeping their comments."`
+	Schema   policySchema   `cmd:"" help:"Print the JSON Schema of the policy language, for editors."`
 }
 
 type policyCheck struct {
@@ -47,6 +55,7 @@ type policyExplain struct {
 	In        string `short:"i" placeholder:"FILE" help:"One sample event as JSON; default standard input."`
 	Path      string `placeholder:"PATH" help:"Only leaves below this path."`
 	Output    string `short:"o" enum:"table,json" default:"table" help:"table or json."`
+	HTML      string `name:"html" placeholder:"FILE" help:"Write a page that needs nothing else, for a browser."`
 }
 
 func (policyExplain) Help() string {
@@ -69,35 +78,58 @@ func (c *policyExplain) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	x, err := app.Explain(plan, c.Source, c.Recipient, sample)
+	events, err := app.ExplainAll(plan, c.Source, c.Recipient, sample)
 	if err != nil {
 		return err
 	}
+	if c.HTML != "" {
+		return writeFile(c.HTML, func(out io.Writer) error {
+			return app.WriteExplanation(out, plan, filepath.Base(c.Policy), events, c.Path)
+		})
+	}
+	for i, x := range events {
+		if err := c.print(std.out, x, i, len(events)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *policyExplain) print(out io.Writer, x *pipeline.Explanation, i, of int) error {
 	if c.Output == "json" {
-		encoder := json.NewEncoder(std.out)
+		encoder := json.NewEncoder(out)
 		encoder.SetIndent("", "  ")
 		encoder.SetEscapeHTML(false)
 		return encoder.Encode(x)
 	}
-	return app.PrintExplanation(std.out, x, c.Path)
+	if of > 1 {
+		fmt.Fprintf(out, "\n── event %d of %d ──\n", i+1, of)
+	}
+	return app.PrintExplanation(out, x, c.Path)
 }
 
 type policyPacks struct {
 	Output string `short:"o" enum:"table,json,yaml" default:"table" help:"table, json or yaml."`
 }
 
-func (policyPacks) Help() string { return "Example:\n  nymstream policy packs" }
+func (policyPacks) Help() string {
+	return "FIELDS are paths that have a class. COVERAGE is how many of the fields seen in real events of the platform have one; -o json names the events too.\n\nExample:\n  nymstream policy packs"
+}
 
 func (c *policyPacks) Run(std streams) error {
-	packs, err := policy.ListPacks(policy.Packs())
+	packs, err := policy.DescribePacks(policy.Packs())
 	if err != nil {
 		return err
 	}
 	rows := make([][]string, len(packs))
 	for i, p := range packs {
-		rows[i] = []string{fmt.Sprintf("%s@%d", p.Name, p.Version), p.Description}
+		coverage := "–"
+		if p.Coverage != nil {
+			coverage = fmt.Sprintf("%d/%d", p.Coverage.Classified, p.Coverage.Leaves)
+		}
+		rows[i] = []string{fmt.Sprintf("%s@%d", p.Name, p.Version), strconv.Itoa(len(p.Events)), strconv.Itoa(p.Paths), coverage, p.Description}
 	}
-	return printList(std.out, c.Output, packs, []string{"PACK", "DESCRIPTION"}, rows)
+	return printList(std.out, c.Output, packs, []string{"PACK", "EVENTS", "FIELDS", "COVERAGE", "DESCRIPTION"}, rows)
 }
 
 type policyShow struct {

@@ -12,9 +12,18 @@ import (
 	"github.com/nymstream/nymstream/internal/policy"
 )
 
-// Explain sends one sample through the real pipeline, with fresh keys and consent assumed.
-// recipient "" means every recipient of the source.
+// Explain is ExplainAll for a sample of which the first event is enough.
 func Explain(plan *policy.Plan, source, recipient string, sample []byte) (*pipeline.Explanation, error) {
+	events, err := ExplainAll(plan, source, recipient, sample)
+	if err != nil {
+		return nil, err
+	}
+	return events[0], nil
+}
+
+// ExplainAll sends one sample through the real pipeline, with fresh keys and consent assumed, and explains each event in it;
+// there is at least one. recipient "" means every recipient of the source.
+func ExplainAll(plan *policy.Plan, source, recipient string, sample []byte) ([]*pipeline.Explanation, error) {
 	s, err := findSource(plan, source)
 	if err != nil {
 		return nil, err
@@ -35,11 +44,7 @@ func Explain(plan *policy.Plan, source, recipient string, sample []byte) (*pipel
 	if err != nil {
 		return nil, err
 	}
-	events, err := p.Explain(s, recipients, sample)
-	if err != nil {
-		return nil, err
-	}
-	return events[0], nil
+	return p.Explain(s, recipients, sample)
 }
 
 // How much of a value a table shows, in code points: for one recipient, and for several side by side.

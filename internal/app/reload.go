@@ -25,12 +25,19 @@ import (
 type generation struct {
 	plan       *policy.Plan
 	pipeline   *pipeline.Pipeline
+	formats    *formats
 	sources    []string
 	recipients []stream.Recipient
 }
 
 func (s *Service) generation(plan *policy.Plan) (*generation, error) {
+	f, err := newFormats(s.config, plan)
+	if err != nil {
+		return nil, err
+	}
 	p, err := pipeline.New(plan, s.keys, pipeline.Options{
+		Decoders:      f.decoders,
+		Encoders:      f.encoders,
 		AssumeConsent: s.config.AssumeConsent,
 		Drift:         s.drift,
 		Limits:        rewrite.Options{MaxDepth: s.config.Limits.Depth, MaxBytes: int(s.config.Limits.Record)},
@@ -38,7 +45,7 @@ func (s *Service) generation(plan *policy.Plan) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &generation{plan: plan, pipeline: p, recipients: recipientTopics(plan)}
+	g := &generation{plan: plan, pipeline: p, formats: f, recipients: recipientTopics(plan)}
 	for i := range plan.Sources {
 		g.sources = append(g.sources, plan.Sources[i].Topics...)
 	}
@@ -109,6 +116,9 @@ func (s *Service) take(ctx context.Context, plan *policy.Plan) (Reloaded, error)
 	}
 	g, err := s.generation(plan)
 	if err != nil {
+		return out, err
+	}
+	if err := g.formats.register(ctx); err != nil {
 		return out, err
 	}
 	if out.Topics = !g.flowsAs(before); !out.Topics {

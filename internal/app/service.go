@@ -109,6 +109,9 @@ func (s *Service) open(g *generation, metrics prometheus.Registerer) (*stream.St
 
 // Check asks the cluster whether topics and rights are as the service needs them. Warnings keep nothing from running.
 func (s *Service) Check(ctx context.Context) (warnings []string, err error) {
+	if err := s.live.Load().formats.register(ctx); err != nil {
+		return nil, err
+	}
 	return check(ctx, s.stream.Load())
 }
 

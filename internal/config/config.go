@@ -23,6 +23,8 @@ type Config struct {
 	Keyring     Keyring       `yaml:"keyring"`
 	Kafka       Kafka         `yaml:"kafka"`
 
+	SchemaRegistry SchemaRegistry `yaml:"schema_registry"`
+
 	Group    string `yaml:"group"`
 	Instance string `yaml:"instance"` // default: the host name
 	Workers  int    `yaml:"workers"`  // default: GOMAXPROCS
@@ -64,6 +66,17 @@ type Kafka struct {
 	ClientID string   `yaml:"client_id"`
 	TLS      TLS      `yaml:"tls"`
 	SASL     SASL     `yaml:"sasl"`
+}
+
+// SchemaRegistry is where schemas of avro, protobuf and json-schema are; none while URLs is empty. TLS as under kafka; https needs
+// no word of it unless it has roots of its own.
+type SchemaRegistry struct {
+	URLs     []string      `yaml:"urls"`
+	Username string        `yaml:"username"`
+	Password Secret        `yaml:"password"`
+	Token    Secret        `yaml:"token"`
+	TLS      TLS           `yaml:"tls"`
+	Timeout  time.Duration `yaml:"timeout"`
 }
 
 // TLS files are PEM. CA replaces the system's roots.
@@ -134,6 +147,7 @@ func Default() Config {
 		Limits:             Limits{Record: 10 * MiB, Depth: 128, Decompressed: 64 * MiB},
 		Output:             Output{Compression: "snappy"},
 		Log:                Log{Level: "info", Format: "json"},
+		SchemaRegistry:     SchemaRegistry{Timeout: 5 * time.Second},
 		PolicyWatch:        5 * time.Second,
 		HTTP:               HTTP{Listen: "127.0.0.1:9464"},
 	}

@@ -5,6 +5,7 @@ package config
 import (
 	"fmt"
 	"net"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -33,6 +34,7 @@ func (c *Config) validate(report func(path, what, fix string)) {
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", c.Log.Format, "json", "console")
 	c.validateKafka(v)
+	c.validateRegistry(v)
 	c.validateTimes(v)
 	c.validateSizes(v)
 	c.validateHTTP(v)
@@ -68,6 +70,29 @@ func (c *Config) validateKafka(v checker) {
 	if s.Mechanism == "plain" && !k.TLS.Enabled {
 		v.report("kafka.sasl.mechanism", "plain sends the password in clear without TLS", "enable kafka.tls, or use scram-sha-512")
 	}
+}
+
+func (c *Config) validateRegistry(v checker) {
+	r := c.SchemaRegistry
+	for i, raw := range r.URLs {
+		path := "schema_registry.urls[" + strconv.Itoa(i) + "]"
+		u, err := url.Parse(raw)
+		switch {
+		case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+			v.report(path, "no URL", "write https://host:8081")
+		case u.User != nil:
+			v.report(path, "holds a user or password", "write them as username and password")
+		case u.Scheme == "http" && (!r.Password.IsZero() || !r.Token.IsZero()):
+			v.report(path, "would send the password in clear", "write https://")
+		}
+	}
+	if r.Username != "" && !r.Token.IsZero() {
+		v.report("schema_registry", "has a user and a token", "use one of them")
+	}
+	if (r.Username == "") != r.Password.IsZero() {
+		v.report("schema_registry", "has one of username and password", "give both, or neither")
+	}
+	v.between("schema_registry.timeout", r.Timeout, 100*time.Millisecond, time.Minute)
 }
 
 func (c *Config) validateTimes(v checker) {

@@ -29,6 +29,9 @@ const (
 	OutputTooLarge  // the sanitized record is above the topic's max.message.bytes
 	CorruptBatch    // the record batch fails its checksum or cannot be decoded
 	Bomb            // decompresses beyond the limit
+	UnknownSchema   // the registry knows no schema of the record's id
+	Undecodable     // bytes that the source's format, or their schema, does not allow
+	Unencodable     // the sanitized record does not fit the recipient's schema
 
 	reasons
 )
@@ -39,6 +42,7 @@ var reasonNames = [reasons]string{
 	Malformed: "malformed", InvalidUTF8: "invalid-utf8", DuplicateKey: "duplicate-key", TooDeep: "too-deep", TooLarge: "too-large",
 	NotObject: "not-object", IDsDisagree: "ids-disagree", PseudonymShaped: "pseudonym-shaped", FutureTime: "future-time",
 	OutputTooLarge: "output-too-large", CorruptBatch: "corrupt-batch", Bomb: "decompression-bomb",
+	UnknownSchema: "unknown-schema", Undecodable: "undecodable", Unencodable: "unencodable",
 }
 
 // String gives the word that metrics, headers and reports use.

@@ -184,6 +184,9 @@ func TestPolicies(t *testing.T) {
 		t.Fatalf("no policies: %v", err)
 	}
 	for _, file := range files {
+		if strings.HasSuffix(file, "_test.yaml") {
+			continue // of `policy test`
+		}
 		plan, err := policy.Load(file, nil)
 		if err != nil {
 			t.Errorf("%s: %v", filepath.Base(file), err)

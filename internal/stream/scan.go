@@ -15,9 +15,10 @@ import (
 
 // ReadOptions choose what ReadTopic reads. The zero value reads the whole topic once.
 type ReadOptions struct {
-	Follow        bool   // after the end, wait for more until ctx ends
-	AtEnd         func() // called once, when everything that was there at the start has been read
-	MaxBatchBytes int    // what one record batch may decompress to; default 32 MiB
+	Since         time.Time // only records from then on; zero: all
+	Follow        bool      // after the end, wait for more until ctx ends
+	AtEnd         func()    // called once, when everything that was there at the start has been read
+	MaxBatchBytes int       // what one record batch may decompress to; default 32 MiB
 }
 
 // ReadTopic gives fn every committed record of the topic, by partition in order. A record is valid until fn returns,
@@ -38,7 +39,7 @@ func (c *cluster) scan(ctx context.Context, topic string, o ReadOptions, fn func
 		o.MaxBatchBytes = 32 << 20
 	}
 	r := reader{cluster: c, dec: decoder{limit: o.MaxBatchBytes}, ends: make(map[tp]int64), fn: fn}
-	if err := r.locate(ctx, topic); err != nil {
+	if err := r.locate(ctx, topic, o.Since); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -87,7 +88,7 @@ type reader struct {
 	fn      func(*event.Record) error
 }
 
-func (r *reader) locate(ctx context.Context, topic string) error {
+func (r *reader) locate(ctx context.Context, topic string, since time.Time) error {
 	states, err := r.cluster.refresh(ctx, topic)
 	if err != nil {
 		return err
@@ -105,6 +106,14 @@ func (r *reader) locate(ctx context.Context, topic string) error {
 		}
 		if r.ends[at], err = r.cluster.listOffset(ctx, at, offsetLatest); err != nil {
 			return err
+		}
+		if !since.IsZero() {
+			if begin, err = r.cluster.listOffset(ctx, at, since.UnixMilli()); err != nil {
+				return err
+			}
+			if begin < 0 { // nothing is as late
+				begin = r.ends[at]
+			}
 		}
 		c := &cursor{tp: at, id: states[topic].id, leader: leader{broker: -1}, fetch: begin, next: begin, epoch: -1}
 		r.cursors[at] = c
