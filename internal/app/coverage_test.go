@@ -240,7 +240,7 @@ func (c *coverage) payload(t *testing.T, program *rewrite.Program, w *rewrite.Wo
 
 // belongs tells whether a leaf stands in the element, or outside of all elements.
 func belongs(each event.Path, l rewrite.Leaf, from, to int) bool {
-	if from <= l.Offset && l.Offset < to {
+	if from <= l.Outer && l.Outer < to {
 		return true
 	}
 	return len(l.Path) < len(each) || !each.Matches(l.Path[:len(each)])

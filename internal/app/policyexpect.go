@@ -264,23 +264,26 @@ func occurs(text string, end *testEnd, output any) string {
 		return where
 	}
 	switch {
-	case bytes.Contains(end.value, []byte(text)):
+	case bytes.Contains(random.ReplaceAll(end.value, nil), []byte(text)):
 		return "the payload"
-	case bytes.Contains(end.key, []byte(text)):
+	case bytes.Contains(random.ReplaceAll(end.key, nil), []byte(text)):
 		return "the key"
 	}
 	for _, h := range end.headers {
-		if bytes.Contains(h.Key, []byte(text)) || bytes.Contains(h.Value, []byte(text)) {
+		if bytes.Contains(h.Key, []byte(text)) || bytes.Contains(random.ReplaceAll(h.Value, nil), []byte(text)) {
 			return "header " + string(h.Key)
 		}
 	}
 	return ""
 }
 
+// random is what differs from run to run: digests of pseudonyms, sealed values and hashes. A short word is found in them by chance.
+var random = regexp.MustCompile(`_[0-9a-v]{26}\b|\b[A-Za-z0-9_-]{60,}\b`)
+
 func occursIn(text, at string, v any) string {
 	switch v := v.(type) {
 	case string:
-		if strings.Contains(v, text) {
+		if strings.Contains(random.ReplaceAllString(v, ""), text) {
 			return at
 		}
 	case json.Number:
@@ -289,7 +292,7 @@ func occursIn(text, at string, v any) string {
 		}
 	case map[string]any:
 		for _, name := range slices.Sorted(maps.Keys(v)) {
-			if strings.Contains(name, text) {
+			if strings.Contains(random.ReplaceAllString(name, ""), text) {
 				return "a name at " + at
 			}
 			if where := occursIn(text, member(at, name), v[name]); where != "" {

@@ -45,6 +45,8 @@ func (s *Service) pushes() http.Handler {
 }
 
 func (s *Service) push(w http.ResponseWriter, r *http.Request, data []byte) {
+	s.pushing.Lock() // what is compared, written and taken over is one policy
+	defer s.pushing.Unlock()
 	file := s.config.Policy
 	plan, err := policy.LoadBytes(file, data, policy.Packs(), filepath.Dir(file))
 	if err != nil {
@@ -52,7 +54,13 @@ func (s *Service) push(w http.ResponseWriter, r *http.Request, data []byte) {
 		telemetry.Problem(w, http.StatusUnprocessableEntity, err.Error())
 		return
 	}
-	changes := policy.Diff(s.live.Load().plan, plan)
+	for _, pack := range plan.Files[1:] {
+		if within, err := filepath.Rel(filepath.Dir(file), pack); err != nil || !filepath.IsLocal(within) {
+			telemetry.Problem(w, http.StatusUnprocessableEntity, "packs of a policy that is sent lie in the folder of the policy")
+			return
+		}
+	}
+	changes := policy.Diff(s.latest().plan, plan)
 	query := r.URL.Query()
 	if query.Get("check") == "only" {
 		answer(w, Reloaded{Plan: plan.Hash, Changes: changes})
@@ -85,8 +93,25 @@ func answer(w http.ResponseWriter, out Reloaded) {
 	_ = json.NewEncoder(w).Encode(out)
 }
 
+// latest is the plan at work, or the one that waits for its topics.
+func (s *Service) latest() *generation {
+	s.reload.Lock()
+	defer s.reload.Unlock()
+	if s.next != nil {
+		return s.next
+	}
+	return s.live.Load()
+}
+
 // replaceFile writes a file whole or not at all, and gives what puts the one before back.
 func replaceFile(file string, data []byte) (restore func() error, err error) {
+	if file, err = filepath.EvalSymlinks(file); err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(file)
+	if err != nil {
+		return nil, err
+	}
 	before, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
@@ -98,7 +123,7 @@ func replaceFile(file string, data []byte) (restore func() error, err error) {
 		}
 		defer os.Remove(f.Name())
 		_, err = f.Write(data)
-		if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
+		if err = errors.Join(err, f.Chmod(info.Mode().Perm()), f.Sync(), f.Close()); err != nil {
 			return fmt.Errorf("write: %w", err)
 		}
 		return os.Rename(f.Name(), file)

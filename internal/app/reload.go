@@ -114,6 +114,11 @@ func (s *Service) take(ctx context.Context, plan *policy.Plan) (Reloaded, error)
 	if err := s.prepareKeys(plan); err != nil {
 		return out, err
 	}
+	for i := range plan.Recipients { // where the keyring could not be written, a new recipient has none
+		if _, err := s.keys.LatestDomain(plan.Recipients[i].Name, time.Now().UnixMilli()); err != nil {
+			return out, fmt.Errorf("recipient %s: %w", plan.Recipients[i].Name, err)
+		}
+	}
 	g, err := s.generation(plan)
 	if err != nil {
 		return out, err
@@ -121,7 +126,7 @@ func (s *Service) take(ctx context.Context, plan *policy.Plan) (Reloaded, error)
 	if err := g.formats.register(ctx); err != nil {
 		return out, err
 	}
-	if out.Topics = !g.flowsAs(before); !out.Topics {
+	if out.Topics = s.next != nil || !g.flowsAs(before); !out.Topics {
 		s.use(g)
 		return out, nil
 	}
@@ -129,6 +134,7 @@ func (s *Service) take(ctx context.Context, plan *policy.Plan) (Reloaded, error)
 	if err != nil {
 		return out, err
 	}
+	defer trial.Close()
 	if _, err := check(ctx, trial); err != nil {
 		return out, fmt.Errorf("its topics: %w", err)
 	}
@@ -154,11 +160,13 @@ func (s *Service) streams(ctx context.Context) error {
 		s.reload.Lock()
 		next := s.next
 		s.next, s.reopen = nil, nil
+		if err == nil && next != nil {
+			s.use(next)
+		}
 		s.reload.Unlock()
 		if err != nil || ctx.Err() != nil || next == nil {
 			return err
 		}
-		s.use(next)
 		opened, err := s.open(next, replacing{s.registry})
 		if err != nil {
 			return err
@@ -168,21 +176,20 @@ func (s *Service) streams(ctx context.Context) error {
 }
 
 // watchPolicy reads the policy again when the process is told to (SIGHUP), and when its files have other contents.
-func (s *Service) watchPolicy(ctx context.Context, told <-chan os.Signal) error {
+func (s *Service) watchPolicy(ctx context.Context, told <-chan os.Signal, seen [sha256.Size]byte) error {
 	var tick <-chan time.Time
 	if s.config.PolicyWatch > 0 {
 		ticker := time.NewTicker(s.config.PolicyWatch)
 		defer ticker.Stop()
 		tick = ticker.C
 	}
-	seen, _ := contents(s.live.Load().plan.Files)
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-told:
-			_, _ = s.Reload(ctx, "SIGHUP") // logged
-			seen, _ = contents(s.live.Load().plan.Files)
+			seen, _ = contents(s.live.Load().plan.Files) // before: what changes meanwhile is seen at the next look
+			_, _ = s.Reload(ctx, "SIGHUP")               // logged
 		case <-tick:
 			now, err := contents(s.live.Load().plan.Files)
 			if err != nil || now == seen {

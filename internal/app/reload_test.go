@@ -254,3 +254,44 @@ func TestPushedPolicy(t *testing.T) {
 		t.Error("the first policy has another hash when it is sent again")
 	}
 }
+
+// TestSecondReloadWaitsForTheFirst: a plan with other topics waits for the stream to be opened anew. The next plan that flows as the waiting one must wait too:
+// the stream at work still has the topics and recipients of the plan before.
+func TestSecondReloadWaitsForTheFirst(t *testing.T) {
+	r := start(t, "mastodon")
+	if err := r.stop(); err != nil { // freeze: the stream that runs is between stop and the next
+		t.Fatal(err)
+	}
+	s := r.service
+	s.next, s.reopen = nil, func() {}
+	first := s.live.Load()
+	text, err := os.ReadFile(r.config.Policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	load := func(text string) *policy.Plan {
+		p, err := policy.LoadBytes(r.config.Policy, []byte(text), policy.Packs(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	topics := strings.Replace(string(text), "retention: ", "partition_by: source\n    retention: ", 1)
+	less := strings.Replace(topics, "plain: keep", "plain: drop", 1)
+	out, err := s.take(t.Context(), load(topics))
+	if err != nil || !out.Topics {
+		t.Fatalf("want other topics, got %+v %v", out, err)
+	}
+	if s.live.Load() != first {
+		t.Fatal("the first waits")
+	}
+	if _, err = s.take(t.Context(), load(less)); err != nil {
+		t.Fatal(err)
+	}
+	if s.live.Load() != first {
+		t.Error("the second plan went to work in a stream that was opened for another plan's topics and recipients")
+	}
+	if s.next.plan.Hash != load(less).Hash {
+		t.Error("the stream is opened anew with the first plan: the second one, which lets less leave, is lost")
+	}
+}

@@ -4,6 +4,7 @@ package app
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -42,11 +43,13 @@ type Service struct {
 	meters   *meters
 	drift    *pipeline.Drift
 
-	live   atomic.Pointer[generation] // the plan at work
-	stream atomic.Pointer[stream.Stream]
-	reload sync.Mutex  // one at a time
-	next   *generation // waits for the stream to be opened anew; guarded by reload
-	reopen func()      // ends the stream that runs
+	live    atomic.Pointer[generation] // the plan at work
+	stream  atomic.Pointer[stream.Stream]
+	pushing sync.Mutex        // one policy is sent at a time
+	reload  sync.Mutex        // one at a time
+	next    *generation       // waits for the stream to be opened anew; guarded by reload
+	seen    [sha256.Size]byte // what the policy's files held when they were read first
+	reopen  func()            // ends the stream that runs
 }
 
 // ServiceOptions are what the process hands in beside its configuration.
@@ -71,6 +74,7 @@ func New(o ServiceOptions) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.seen, _ = contents(plan.Files)
 	if s.keys, err = KeyringOf(o.Config).Open(); err != nil {
 		return nil, err
 	}
@@ -150,7 +154,7 @@ func (s *Service) Run(ctx context.Context) error {
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	work.Go(func() error { return server.Run(serving) })
 	work.Go(func() error { return s.keepKeys(ctx) })
-	work.Go(func() error { return s.watchPolicy(ctx, told) })
+	work.Go(func() error { return s.watchPolicy(ctx, told, s.seen) })
 	work.Go(func() error {
 		defer stopServing() // health answers while the stream drains
 		return s.streams(ctx)

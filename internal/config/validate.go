@@ -86,9 +86,6 @@ func (c *Config) validateRegistry(v checker) {
 			v.report(path, "would send the password in clear", "write https://")
 		}
 	}
-	if r.Username != "" && !r.Token.IsZero() {
-		v.report("schema_registry", "has a user and a token", "use one of them")
-	}
 	if (r.Username == "") != r.Password.IsZero() {
 		v.report("schema_registry", "has one of username and password", "give both, or neither")
 	}

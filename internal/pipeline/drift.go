@@ -24,29 +24,36 @@ type DriftNote struct {
 
 // Drift looks at a sample of the records for what the packs do not know. It is shared by all workers and safe for concurrent use.
 type Drift struct {
-	mu    sync.Mutex
-	seen  map[DriftNote]int // in how many samples; those that were told count as told
-	names map[string]map[string]bool
-	tell  func(DriftNote)
-	since int64 // when everything was last forgotten
+	mu      sync.Mutex
+	told    map[DriftNote]bool
+	data    map[DriftNote]int   // paths whose names are data, and in how many samples they were
+	objects map[string]*members // by source and path: the unknown members of objects
+	tell    func(DriftNote)
+	since   int64 // when everything was last forgotten
+}
+
+// members are the unknown members of the objects at one path.
+type members struct {
+	samples int            // in how many samples there was one
+	names   map[string]int // in how many each
 }
 
 // Limits of what is remembered.
 const (
-	mostDrift    = 4096             // notes, and objects with unknown members
-	mostSiblings = 16               // unknown members of an object, above which their names count as data
-	enoughTimes  = 3                // samples that must hold an unknown name before it is told: names of people seldom come back
-	forgetAfter  = 24 * 3600 * 1000 // milliseconds: what goes on is told again every day
-	samplePause  = 50               // milliseconds between two samples of a worker
-	told         = 1 << 30
+	mostDrift     = 4096             // notes, and objects with unknown members
+	mostSiblings  = 16               // unknown members of an object, above which their names count as data
+	enoughTimes   = 3                // samples that must hold an unknown field before it is told
+	longestSample = 64 << 10         // bytes of a payload that is looked at: its paths take many times as much
+	forgetAfter   = 24 * 3600 * 1000 // milliseconds: what goes on is told again every day
+	samplePause   = 50               // milliseconds between two samples of a worker
 )
 
 // NewDrift makes one that tells of each thing once a day.
 func NewDrift(tell func(DriftNote)) *Drift {
-	return &Drift{seen: map[DriftNote]int{}, names: map[string]map[string]bool{}, tell: tell}
+	return &Drift{told: map[DriftNote]bool{}, data: map[DriftNote]int{}, objects: map[string]*members{}, tell: tell}
 }
 
-// word is a member's name that may be shown: it does not look like a value.
+// word is a member's name that may be one of the format's: it does not look like a value.
 var word = regexp.MustCompile(`^[@$]?[A-Za-z_][A-Za-z_.:-]*[0-9]{0,2}[A-Za-z_]*$`)
 
 const longestWord = 40
@@ -56,80 +63,149 @@ func (d *Drift) observe(source string, leaves []rewrite.Leaf, now int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if now-d.since > forgetAfter {
-		clear(d.seen)
-		clear(d.names)
+		clear(d.told)
+		clear(d.data)
+		clear(d.objects)
 		d.since = now
 	}
 	once := map[string]bool{} // an array of a thousand elements is one sample
+	for i := range leaves {
+		if l := &leaves[i]; !l.Named && string(l.Raw) != "null" {
+			d.count(source, l, once)
+		}
+	}
+	clear(once)
 	for i := range leaves {
 		l := &leaves[i]
 		if l.Named || string(l.Raw) == "null" {
 			continue
 		}
-		if path := d.shown(source, l); !once[path] {
-			once[path] = true
-			d.note(DriftNote{Source: source, Kind: DriftPath, Path: path}, enoughTimes)
+		path, known := d.shown(source, l)
+		note := DriftNote{Source: source, Kind: DriftPath, Path: path}
+		if once[path] || d.told[note] {
+			continue
+		}
+		once[path] = true
+		if known == undecided {
+			continue
+		}
+		if known == isData {
+			if len(d.data) < mostDrift {
+				d.data[note]++
+			}
+			if d.data[note] < enoughTimes {
+				continue
+			}
+		}
+		d.note(note)
+	}
+}
+
+// count counts the unknown names on the way to a leaf, each once for a sample.
+func (d *Drift) count(source string, l *rewrite.Leaf, once map[string]bool) {
+	for i := l.Known; i < len(l.Path); i++ {
+		if l.Path[i].Kind != event.Name {
+			continue
+		}
+		object := objectOf(source, l, i)
+		m := d.objects[object]
+		if m == nil {
+			if len(d.objects) >= mostDrift {
+				return
+			}
+			m = &members{names: map[string]int{}}
+			d.objects[object] = m
+		}
+		if !once[object] {
+			once[object] = true
+			m.samples++
+		}
+		name := l.Path[i].Name
+		if one := object + " " + name; !once[one] && len(m.names) <= mostSiblings && len(name) <= longestWord {
+			once[one] = true
+			m.names[name]++
 		}
 	}
+}
+
+// objectOf names the object that the i-th step of a leaf's path is a member of, without indexes.
+func objectOf(source string, l *rewrite.Leaf, i int) string {
+	return source + " " + general(l.Path[:i]).String()
+}
+
+func general(p event.Path) event.Path {
+	out := make(event.Path, len(p))
+	for i, s := range p {
+		if out[i] = s; s.Kind == event.Index {
+			out[i] = event.Segment{Kind: event.Each}
+		}
+	}
+	return out
+}
+
+// What is known of an unknown name: that it is one of the format's, because most objects have it; that it is data; or nothing yet.
+type nameKind uint8
+
+const (
+	isWord nameKind = iota
+	undecided
+	isData
+)
+
+func (d *Drift) kindOf(source string, l *rewrite.Leaf, i int) nameKind {
+	name := l.Path[i].Name
+	m := d.objects[objectOf(source, l, i)]
+	switch {
+	case m == nil || len(m.names) > mostSiblings || len(name) > longestWord || !word.MatchString(name):
+		return isData
+	case m.samples < enoughTimes:
+		return undecided
+	case 2*m.names[name] > m.samples && m.names[name] >= enoughTimes:
+		return isWord
+	}
+	return isData // names of people come back too, but not in most objects
+}
+
+// shown gives a path without anything that may be data: [*] for indexes, .* for names that are data.
+func (d *Drift) shown(source string, l *rewrite.Leaf) (path string, known nameKind) {
+	out := make(event.Path, 0, len(l.Path))
+	for i, s := range l.Path {
+		switch {
+		case s.Kind == event.Index:
+			s = event.Segment{Kind: event.Each}
+		case s.Kind == event.Name && i < l.Known && l.Data[i]:
+			s = event.Segment{Kind: event.Members}
+		case s.Kind == event.Name && i >= l.Known:
+			switch kind := d.kindOf(source, l, i); kind {
+			case undecided:
+				return "", undecided
+			case isData:
+				known, s = isData, event.Segment{Kind: event.Members}
+			}
+		}
+		out = append(out, s)
+	}
+	return out.String(), known
 }
 
 // misfit notes that a value was not what its class says.
 func (d *Drift) misfit(source, path, class string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.note(DriftNote{Source: source, Kind: DriftValue, Path: path, Class: class}, 1)
+	d.note(DriftNote{Source: source, Kind: DriftValue, Path: path, Class: class})
 }
 
-func (d *Drift) note(n DriftNote, enough int) {
-	times, known := d.seen[n]
-	if times >= told || !known && len(d.seen) >= mostDrift {
-		return
-	}
-	if times++; times >= enough {
-		times = told
+func (d *Drift) note(n DriftNote) {
+	if !d.told[n] && len(d.told) < mostDrift {
+		d.told[n] = true
 		d.tell(n)
 	}
-	d.seen[n] = times
-}
-
-// shown gives a path without anything that may be data: [*] for indexes, .* for names that no pack knows and that look like values,
-// or of which there are many beside each other.
-func (d *Drift) shown(source string, l *rewrite.Leaf) string {
-	out := make(event.Path, 0, len(l.Path))
-	for i, s := range l.Path {
-		switch {
-		case s.Kind == event.Index:
-			s = event.Segment{Kind: event.Each}
-		case s.Kind == event.Name && i >= l.Known && !d.isWord(source+" "+out.String(), s.Name):
-			s = event.Segment{Kind: event.Members}
-		case s.Kind == event.Name && i < l.Known && l.Data[i]:
-			s = event.Segment{Kind: event.Members}
-		}
-		out = append(out, s)
-	}
-	return out.String()
-}
-
-// isWord tells whether an unknown name of an object can be shown.
-func (d *Drift) isWord(object, name string) bool {
-	if len(name) > longestWord || !word.MatchString(name) {
-		return false
-	}
-	beside := d.names[object]
-	if beside == nil && len(d.names) < mostDrift {
-		beside = map[string]bool{}
-		d.names[object] = beside
-	}
-	if beside != nil && len(beside) <= mostSiblings {
-		beside[name] = true
-	}
-	return beside[name] && len(beside) <= mostSiblings
 }
 
 // sample looks at the record at hand, if it is time for one.
 func (w *Worker) sample(payload []byte, source int, now int64) {
 	d := w.pipeline.options.Drift
-	if d == nil || now-w.sampled < samplePause {
+	if d == nil || now-w.sampled < samplePause || len(payload) > longestSample {
 		return
 	}
 	w.sampled = now

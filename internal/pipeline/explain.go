@@ -118,7 +118,7 @@ func (p *Pipeline) explain(source int, recipients []int, payload []byte, found [
 		x.Event = e.Name
 	}
 	for _, l := range p.program.Leaves(source, payload) {
-		if elsewhere(found, index, l.Offset) {
+		if elsewhere(found, index, l.Outer) {
 			continue
 		}
 		leaf := ExplainedLeaf{Path: l.Path.String(), Before: string(l.Raw), offset: l.Offset, leaf: declared(e, l.Path)}

@@ -156,6 +156,7 @@ func (w *Worker) record(rec *event.Record, source int, now int64, sink event.Sin
 		return w.quarantineAll(rec, source, &event.Poison{Reason: event.TooLarge, Offset: -1}, sink)
 	}
 	if len(rec.Value) == 0 {
+		w.rewrite.NoPayload()
 		return w.each(source, func(flow, _, recipient int) error { return w.tombstone(rec, source, flow, recipient, now, sink) })
 	}
 	payload, err := w.payload(rec, source)

@@ -95,6 +95,11 @@ func (s *recipientSpec) rebuildsOne(l *Leaf, t Template) bool {
 	return true
 }
 
+// keepsText tells whether something leaves that is neither a pseudonym nor written in the pack.
+func (t Template) keepsText() bool {
+	return slices.ContainsFunc(t, func(p TemplatePart) bool { return p.Kind == PartHost || p.Kind == PartWord })
+}
+
 // best gives the rule that decides a leaf; nil: none names it.
 func (f *joinedFlow) best(l *Leaf) *rule {
 	var best *rule
@@ -170,6 +175,9 @@ func limitToPseudonyms(e *Event, decisions []Decision) {
 		return
 	}
 	for i := range decisions {
+		for j := range decisions[i].Rebuild {
+			decisions[i].Rebuild[j] = decisions[i].Rebuild[j] && !e.Leaves[i].Templates[j].keepsText()
+		}
 		if name := decisions[i].Technique.Name; name != Pseudonym && name != "" {
 			decisions[i] = Decision{Rule: decisions[i].Rule + ": a signal carries pseudonyms only"}
 		}

@@ -201,7 +201,11 @@ func (x *expansion) body(path event.Path, s *shape, in scope, where string) {
 	inner := scope{path, in.owner, where, in.when, in.cases}
 	if s.subject != nil {
 		first := s.subject[0]
-		if owner, ok := path.Join(first.path); ok {
+		of := path
+		for len(first.path) == 1 && first.path[0].Kind == event.Keys && len(of) > 0 && of[len(of)-1].Kind == event.Each {
+			of = of[:len(of)-1] // what stands in an array belongs to the name of the member all the same
+		}
+		if owner, ok := of.Join(first.path); ok {
 			inner.owner = &tie{owner, first.at, tieOwner}
 		} else {
 			x.once(first.at, "`^` climbs above the root", "there are fewer enclosing objects")
@@ -320,6 +324,9 @@ func (x *expansion) check(none bool) {
 		if p.Alias {
 			x.alias(p, none)
 		}
+		if p.OwnParts {
+			x.ownParts(p)
+		}
 	}
 	x.overlaps()
 }
@@ -337,6 +344,17 @@ func (x *expansion) alias(p *placed, none bool) {
 			return
 		}
 		x.once(p.where, fmt.Sprintf("event %s: %s is an alias of %s, which is of class %s", x.event, p.key, p.Owner, x.leaves[i].Class), "an alias is another name of an account")
+	}
+}
+
+// ownParts checks that whom the accounts and handles of a template stand for is an account: else a pseudonym of another class
+// would leave in their place.
+func (x *expansion) ownParts(p *placed) {
+	for _, i := range x.at[p.Owner.String()] {
+		if l := &x.leaves[i]; l.Class.OfSubject() && l.Class != Account {
+			x.once(p.where, fmt.Sprintf("event %s: %s stands for %s, which is of class %s", x.event, p.key, p.Owner, l.Class), "of: names an account where a template has accounts or handles")
+			return
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ package rewrite
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/nymstream/nymstream/internal/event"
 	"github.com/nymstream/nymstream/internal/keyring"
@@ -57,7 +58,7 @@ type source struct {
 
 // kindOf is one event type of a source.
 type kindOf struct {
-	each     *node // whose elements it is looked for in; nil: whole records
+	each     []*node // among whose elements it is looked for; none: whole records
 	when     []condition
 	key      *transform.Identity // of the record key; nil: the source's
 	subjects []place
@@ -74,6 +75,14 @@ type place struct {
 	nodes    []int32
 	slots    []int32
 	identity *transform.Identity
+	whos     []who // whom it names depends on other fields
+}
+
+// who is whom a place names where all clauses hold.
+type who struct {
+	node     int32
+	identity *transform.Identity
+	clauses  []clause
 }
 
 // pair is two spellings of one identifier inside the container that both share.
@@ -140,6 +149,7 @@ type owner struct {
 	climb    int // 0: the event's subject
 	node     int32
 	identity *transform.Identity
+	whos     []who
 }
 
 // Compile binds a plan to the keys. It refuses what the techniques refuse.
@@ -167,13 +177,14 @@ type compiler struct {
 	patterns []event.Path
 	trie     *trie
 	at       map[string][]*node // nodes by the pattern that ends there
+	nearbys  int                // conditions of cases so far
 }
 
 func (c *compiler) compile(index int, out *source) error {
 	c.collect()
 	c.trie = newTrie(c.patterns)
-	if err := c.oneCodec(); err != nil {
-		return err
+	if c.trie.codecs != nil {
+		return fmt.Errorf("%s is decoded in two ways", c.trie.codecs)
 	}
 	c.at = map[string][]*node{}
 	for _, n := range c.trie.nodes {
@@ -265,7 +276,7 @@ func (c *compiler) mark(p event.Path) (nodes, slots []int32) {
 }
 
 func (c *compiler) kind(e *policy.Event) (kindOf, error) {
-	k := kindOf{each: c.eventNode(e.Each), none: e.NoSubject, signal: e.Signal != "", when: c.conditions(e.When), people: make([]*transform.Identity, len(c.trie.nodes))}
+	k := kindOf{each: c.eventNodes(e.Each), none: e.NoSubject, signal: e.Signal != "", when: c.conditions(e.When), people: make([]*transform.Identity, len(c.trie.nodes))}
 	if class := e.Key.Class; class.Identifier() {
 		id, err := c.identity(class)
 		if err != nil {
@@ -281,17 +292,19 @@ func (c *compiler) kind(e *policy.Event) (kindOf, error) {
 		k.facets = append(k.facets, compiled)
 	}
 	for _, path := range e.Subjects {
-		leaf := personAt(e, path)
-		if leaf == nil {
-			return k, fmt.Errorf("subject %s has no class", path)
+		id, err := c.personAt(e, path)
+		if err != nil {
+			return k, fmt.Errorf("subject %s: %w", path, err)
 		}
-		id, err := c.identity(leaf.Class)
+		whos, err := c.whos(e, path)
 		if err != nil {
 			return k, err
 		}
 		nodes, slots := c.mark(path)
-		k.subjects = append(k.subjects, place{nodes, slots, id})
-		k.name(nodes, id)
+		k.subjects = append(k.subjects, place{nodes, slots, id, whos})
+		if whos == nil {
+			k.name(nodes, id)
+		}
 	}
 	for i := range e.Leaves {
 		l := &e.Leaves[i]
@@ -311,7 +324,7 @@ func (c *compiler) kind(e *policy.Event) (kindOf, error) {
 				return k, err
 			}
 			nodes, slots := c.mark(l.Path)
-			k.id = &place{nodes, slots, id}
+			k.id = &place{nodes: nodes, slots: slots, identity: id}
 		}
 	}
 	return k, nil
@@ -332,11 +345,17 @@ func (c *compiler) pairs(k *kindOf, l *policy.Leaf) {
 		return
 	}
 	for _, n := range c.places(l.Path) {
+		best := pair{climb: farthest}
 		for _, o := range c.places(l.Same) {
 			if shared := commonPlace(n, o, c.trie); shared >= 0 {
 				n.scalar, o.scalar = true, true
-				k.same = append(k.same, pair{n.id, o.id, int(n.depth - c.trie.nodes[shared].depth)})
+				if climb := int(n.depth - c.trie.nodes[shared].depth); climb < best.climb {
+					best = pair{n.id, o.id, climb}
+				}
 			}
+		}
+		if best.climb < farthest {
+			k.same = append(k.same, best)
 		}
 	}
 }
@@ -353,15 +372,44 @@ func commonPlace(a, b *node, t *trie) int32 {
 	return none
 }
 
-// personAt gives the leaf at a path that names somebody, in whatever case; nil: nobody is named there.
-func personAt(e *policy.Event, path event.Path) *policy.Leaf {
+// personAt gives the identity of whom a path names, in whatever case.
+func (c *compiler) personAt(e *policy.Event, path event.Path) (*transform.Identity, error) {
 	want := path.String()
 	for i := range e.Leaves {
 		if l := &e.Leaves[i]; l.Class.OfSubject() && l.Path.String() == want {
-			return l
+			return c.identity(l.Class)
 		}
 	}
-	return nil
+	return nil, fmt.Errorf("it has no class that names somebody")
+}
+
+// whos gives whom a path names in which case; nil: there are no cases.
+func (c *compiler) whos(e *policy.Event, path event.Path) ([]who, error) {
+	var out []who
+	cases := false
+	for i := range e.Leaves {
+		l := &e.Leaves[i]
+		if l.Container || !slices.Equal(l.Path, path) {
+			continue
+		}
+		cases = cases || len(l.Case) > 0
+		w := who{}
+		if l.Class.OfSubject() {
+			id, err := c.identity(l.Class)
+			if err != nil {
+				return nil, err
+			}
+			w.identity = id
+		}
+		for _, n := range c.places(path) {
+			w.node, w.clauses = n.id, c.clauses(n, l.Case)
+			out = append(out, w)
+		}
+	}
+	if !cases {
+		return nil, nil
+	}
+	return out, nil
 }
 
 func (c *compiler) conditions(in []policy.Condition) []condition {
@@ -379,42 +427,37 @@ func (c *compiler) clauses(n *node, in []policy.Clause) []clause {
 	for i, k := range in {
 		out[i].not = k.Not
 		for j, test := range c.conditions(k.When) {
-			near := nearby{condition: test}
-			for _, o := range c.places(k.When[j].Path) {
-				if shared := commonPlace(n, o, c.trie); shared >= 0 {
-					near.climb = int(n.depth - c.trie.nodes[shared].depth)
+			near := nearby{condition: test, climb: farthest, id: c.nearbys}
+			near.nodes = nil
+			for _, o := range c.places(k.When[j].Path) { // several where [*] and [n] overlap: those of the leaf's own element
+				shared := commonPlace(n, o, c.trie)
+				if shared < 0 {
+					continue
+				}
+				climb := int(n.depth - c.trie.nodes[shared].depth)
+				if climb < near.climb {
+					near.climb, near.nodes = climb, nil
+				}
+				if climb == near.climb {
+					near.nodes = append(near.nodes, o.id)
 				}
 			}
+			c.nearbys++
 			out[i].when = append(out[i].when, near)
 		}
 	}
 	return out
 }
 
-// oneCodec refuses a string of which two events say that its document is encoded in different ways.
-func (c *compiler) oneCodec() error {
-	codecs := map[string]string{}
-	for _, p := range c.patterns {
-		for i, s := range p {
-			if s.Kind != event.Decoded {
-				continue
-			}
-			at := p[:i].String()
-			if codecs[at] != "" && codecs[at] != s.Name {
-				return fmt.Errorf("%s is decoded as %s and as %s", at, codecs[at], s.Name)
-			}
-			codecs[at] = s.Name
-		}
-	}
-	return nil
-}
+// farthest is above every climb.
+const farthest = 1 << 30
 
-// eventNode gives the place of the array whose elements are events, and notes the way there.
-func (c *compiler) eventNode(path event.Path) *node {
+// eventNodes gives the places of the elements that events are looked for among.
+func (c *compiler) eventNodes(path event.Path) []*node {
 	if path == nil {
 		return nil
 	}
-	return c.places(path)[0]
+	return c.places(path)
 }
 
 // split notes which arrays hold events.
@@ -423,7 +466,7 @@ func (c *compiler) split() {
 		for _, n := range c.places(path) {
 			c.trie.splits = true
 			n.events = true
-			n.leads, n.scalar = true, true
+			n.leads, n.scalar, n.marked = true, true, true
 			for up := n.up; up != none; up = c.trie.nodes[up].up {
 				c.trie.nodes[up].leads = true
 			}

@@ -12,6 +12,7 @@ type elements struct {
 	todo     []element // those not yet shown, last first
 	position int       // where it stands in the payload
 	copied   int       // entries copied for the elements of this record
+	around   int       // bytes around them, each time that they were shown
 	begun    bool
 }
 
@@ -27,6 +28,7 @@ const mostCopies = 8
 // begin forgets the record before.
 func (w *Worker) begin() {
 	w.array, w.todo, w.copied, w.begun = nil, w.todo[:0], 0, false
+	w.around = 0
 }
 
 // Next turns to the next event of the payload that was read: the record itself, or the next element of its arrays of events.
@@ -53,7 +55,7 @@ func (w *Worker) Next() (bool, error) {
 	w.array, w.kind, w.subject = e.array, nil, none
 	w.tape = w.tape[:0]
 	w.show(0, none, e.way)
-	if w.copied += len(w.tape); w.copied > mostCopies*w.maxFields {
+	if w.copied += len(w.tape); w.copied > mostCopies*w.maxFields || w.repeated() > mostCopies*w.program.options.MaxBytes {
 		return false, &event.Poison{Reason: event.TooLarge, Offset: -1}
 	}
 	w.probe()
@@ -67,6 +69,17 @@ func (w *Worker) Element() (from, to int, ok bool) {
 	}
 	end := w.scanner.skip(w.position, 0)
 	return w.position, end, true
+}
+
+// repeated counts the bytes around the elements so far, each time that they are shown: they are written for every element.
+func (w *Worker) repeated() int {
+	from, to, _ := w.Element()
+	for i := range w.tape {
+		if e := &w.tape[i]; !e.container() && (int(e.start) < from || int(e.start) >= to) {
+			w.around += int(e.end - e.start)
+		}
+	}
+	return w.around
 }
 
 // list notes the elements below an entry, last first. An element that holds elements of its own is none itself.

@@ -131,9 +131,12 @@ func (w *Worker) own(at int32, o *owner) {
 	id, identity := w.subject, w.who
 	if o.climb > 0 {
 		id, identity = w.inside(w.enclosing(at, o.climb), o.node), o.identity
+		if o.whos != nil && id >= 0 {
+			identity = w.whoAt(id, o.whos)
+		}
 	}
 	to.Known = false
-	if id >= 0 && w.tape[id].identifier() && identity.OfSubject() {
+	if id >= 0 && w.tape[id].identifier() && identity != nil && identity.OfSubject() {
 		w.scope.People.Own(to, w.person(id, identity))
 	}
 }
@@ -148,7 +151,10 @@ func (w *Worker) measure(dst []byte, at int32, o *op) ([]byte, bool) {
 		return w.appendNamed(dst, at)
 	case e.kind == document && o.verb == writeDocument:
 		return w.appendDocument(dst, at)
-	case o.verb == writeDocument && e.kind == kind(transform.Null):
+	case o.verb >= writeMember:
+		if e.kind != kind(transform.Null) {
+			w.misfits[w.flow]++
+		}
 		return dst, false
 	case e.kind == kind(transform.Null):
 		return dst, false

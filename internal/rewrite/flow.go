@@ -4,6 +4,7 @@ package rewrite
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/nymstream/nymstream/internal/event"
 	"github.com/nymstream/nymstream/internal/policy"
@@ -78,26 +79,15 @@ func (c *compiler) selection(e *policy.Event, fe *policy.FlowEvent) (selection, 
 // put decides a place, unless a leaf with a more literal path has it, and lets its enclosing containers be written.
 func (c *compiler) put(s *selection, n *node, o op, l *policy.Leaf, e *policy.Event) {
 	before := s.ops[n.id]
-	switch {
-	case len(l.Case) > 0:
+	if len(l.Case) > 0 {
 		one := o
-		o = op{verb: write, leaf: o.leaf}
-		if before != nil {
-			o.descends, o.choices = before.descends, before.choices
-		}
-		o.choices = append(o.choices, choice{c.clauses(n, l.Case), &one})
-	case before != nil && before.choices != nil:
-		one := o
-		o = *before
-		o.choices = append(o.choices, choice{op: &one})
-	case before != nil:
-		if before.decided() {
-			had, now := literalness(e.Leaves[before.leaf].Path), literalness(l.Path)
-			if had > now || had == now && o.verb != drop { // between equals, dropping wins
-				return
-			}
-		}
+		o = op{verb: write, leaf: o.leaf, choices: []choice{{c.clauses(n, l.Case), &one}}}
+	}
+	if before != nil {
 		o.descends = before.descends
+		if before.decided() && !o.follow(before, e, l) {
+			return
+		}
 	}
 	s.set(n, o)
 	if o.verb == drop {
@@ -110,6 +100,31 @@ func (c *compiler) put(s *selection, n *node, o op, l *policy.Leaf, e *policy.Ev
 			s.set(c.trie.nodes[up], op{descends: true, leaf: undecided})
 		}
 	}
+}
+
+// follow joins what is said of a place to what was said before; false: what was said before holds. The more literal path
+// decides alone; cases of one path are tried in their order; between equals, dropping wins.
+func (o *op) follow(before *op, e *policy.Event, l *policy.Leaf) bool {
+	other := e.Leaves[before.leaf].Path
+	had, now := literalness(other), literalness(l.Path)
+	same := slices.Equal(other, l.Path)
+	switch {
+	case had != now:
+		return now > had
+	case same && before.choices != nil && o.choices != nil:
+		o.choices = append(slices.Clip(before.choices), o.choices...)
+	case same && before.choices != nil:
+		one := *o
+		*o = op{verb: write, leaf: before.leaf, descends: o.descends, choices: append(slices.Clip(before.choices), choice{op: &one})}
+	case same && o.choices != nil:
+		one := *before
+		o.choices = append(o.choices, choice{op: &one})
+	case before.choices != nil || o.choices != nil:
+		*o = op{leaf: o.leaf, descends: o.descends} // which of two equal paths is meant cannot be told: dropped
+	default:
+		return o.verb == drop
+	}
+	return true
 }
 
 // nest says how members whose names are data, and documents inside strings, are written: with all that is around something
@@ -148,7 +163,7 @@ func (c *compiler) person(k *kindOf, n *node, o *op) {
 	if o.person != nil {
 		k.name([]int32{n.id}, o.person)
 	}
-	if o.owner.climb > 0 {
+	if o.owner.climb > 0 && o.owner.whos == nil {
 		k.name([]int32{o.owner.node}, o.owner.identity)
 	}
 }
@@ -223,11 +238,11 @@ func (c *compiler) owner(e *policy.Event, l *policy.Leaf) (owner, error) {
 		}
 		return owner{}, nil
 	}
-	who := personAt(e, l.Owner)
-	if who == nil {
-		return owner{}, fmt.Errorf("the owner %s has no class", l.Owner)
+	id, err := c.personAt(e, l.Owner)
+	if err != nil {
+		return owner{}, fmt.Errorf("the owner %s: %w", l.Owner, err)
 	}
-	id, err := c.identity(who.Class)
+	whos, err := c.whos(e, l.Owner)
 	if err != nil {
 		return owner{}, err
 	}
@@ -235,10 +250,10 @@ func (c *compiler) owner(e *policy.Event, l *policy.Leaf) (owner, error) {
 		for _, o := range c.places(l.Owner) {
 			o.scalar = true
 			if n == o {
-				return owner{climb: 1, node: o.id, identity: id}, nil
+				return owner{climb: 1, node: o.id, identity: id, whos: whos}, nil
 			}
 			if shared := commonPlace(n, o, c.trie); shared >= 0 {
-				return owner{climb: int(n.depth - c.trie.nodes[shared].depth), node: o.id, identity: id}, nil
+				return owner{climb: int(n.depth - c.trie.nodes[shared].depth), node: o.id, identity: id, whos: whos}, nil
 			}
 		}
 	}

@@ -11,6 +11,7 @@ import (
 type Leaf struct {
 	Path   event.Path // with the indexes of array elements
 	Offset int
+	Outer  int // of the string in the payload that the leaf's document is inside; Offset where it is in none
 	Raw    []byte
 	Named  bool   // some event of the source says what it is
 	Known  int    // steps of the path that the source's pack knows
@@ -69,6 +70,14 @@ const deepest = 512
 type lister struct {
 	scanner
 	leaves []Leaf
+	outer  int // where the document at hand is, plus one; 0: nowhere
+}
+
+func (l *lister) add(leaf Leaf) {
+	if leaf.Outer = leaf.Offset; l.outer > 0 {
+		leaf.Outer = l.outer - 1
+	}
+	l.leaves = append(l.leaves, leaf)
 }
 
 // value lists what stands at i; n is its place in the source's trie, nil where nothing is named.
@@ -92,7 +101,7 @@ func (l *lister) value(i int, path event.Path, n *node) int {
 	}
 	end := l.skip(i, 0)
 	if end >= 0 && !(l.payload[i] == '"' && n != nil && n.inner != nil && l.document(i, end, path, n)) {
-		l.leaves = append(l.leaves, Leaf{Path: path, Offset: i, Raw: l.payload[i:end], Named: n != nil && n.scalar})
+		l.add(Leaf{Path: path, Offset: i, Raw: l.payload[i:end], Named: n != nil && n.scalar})
 	}
 	return end
 }
@@ -111,7 +120,7 @@ func (l *lister) members(i int, path event.Path, n *node) int {
 		if n != nil {
 			if below = n.find(name, prefix(name)); below == nil && n.member != nil {
 				below = n.member.value
-				l.leaves = append(l.leaves, Leaf{Path: extend(at, event.Segment{Kind: event.Keys}), Offset: first, Raw: l.payload[first : end+1], Named: n.member.named.scalar})
+				l.add(Leaf{Path: extend(at, event.Segment{Kind: event.Keys}), Offset: first, Raw: l.payload[first : end+1], Named: n.member.named.scalar})
 			}
 		}
 		i = l.value(l.colon(end+1), at, below)
@@ -123,6 +132,10 @@ func (l *lister) members(i int, path event.Path, n *node) int {
 // document lists what is inside a string, if it can be read.
 func (l *lister) document(i, end int, path event.Path, n *node) bool {
 	outer, before, start := len(l.payload), len(l.leaves), len(l.arena)
+	if l.outer == 0 {
+		l.outer = i + 1
+		defer func() { l.outer = 0 }()
+	}
 	ok := l.decode(l.payload[i+1:end-1], n.codec)
 	if ok {
 		l.payload = l.arena

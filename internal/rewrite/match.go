@@ -50,6 +50,7 @@ type condition struct {
 type nearby struct {
 	condition
 	climb int
+	id    int // of the source's
 }
 
 // clause is a part of a case: all of when hold, or, with not, one does not.
@@ -159,15 +160,24 @@ func (w *Worker) clauses(at int32, cs []clause) bool {
 
 // near tells whether a condition holds inside the container that the leaf shares with what the condition looks at.
 func (w *Worker) near(at int32, c *nearby) bool {
-	var seen tally
 	container := w.enclosing(at, c.climb)
+	key := answered{container, int32(c.id)}
+	if verdict, known := w.answers[key]; known { // all leaves of one array ask the same
+		return verdict
+	}
+	var seen tally
 	for i := container + 1; container >= 0 && i < w.tape[container].end; i++ {
 		if slices.Contains(c.nodes, w.tape[i].node) {
 			w.test(&c.condition, &w.tape[i], &seen)
 		}
 	}
-	return c.verdict(&seen)
+	verdict := c.verdict(&seen)
+	w.answers[key] = verdict
+	return verdict
 }
+
+// answered is a condition of a case inside one container.
+type answered struct{ container, condition int32 }
 
 func (w *Worker) all(cs []condition) bool {
 	for i := range cs {
@@ -233,6 +243,34 @@ func (w *Worker) find(p *place) int32 {
 		}
 	}
 	return none
+}
+
+// findWho gives the first entry of the places that names somebody, and under which identity.
+func (w *Worker) findWho(p *place) (int32, *transform.Identity) {
+	if p.whos == nil {
+		return w.find(p), p.identity
+	}
+	for i, n := range p.nodes {
+		for at := w.slots[p.slots[i]]; at >= 0; at = w.following(at, n) {
+			if !w.tape[at].identifier() {
+				continue
+			}
+			if id := w.whoAt(at, p.whos); id != nil {
+				return at, id
+			}
+		}
+	}
+	return none, nil
+}
+
+// whoAt gives the identity of the first case that holds; nil: it names nobody.
+func (w *Worker) whoAt(at int32, whos []who) *transform.Identity {
+	for i := range whos {
+		if whos[i].node == w.tape[at].node && w.clauses(at, whos[i].clauses) {
+			return whos[i].identity
+		}
+	}
+	return nil
 }
 
 // agree checks that two spellings of one identifier name the same wherever both stand.

@@ -9,6 +9,7 @@ import (
 	"hash/maphash"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/nymstream/nymstream/internal/event"
 	"github.com/nymstream/nymstream/internal/transform"
@@ -99,16 +100,9 @@ func (s *scanner) fromForm(start int) bool {
 	form := string(s.arena[start:])
 	s.arena = append(s.arena[:start], '{')
 	for first := true; form != ""; first = false {
-		pair := form
-		if end := bytes.IndexByte([]byte(form), '&'); end >= 0 {
-			pair, form = form[:end], form[end+1:]
-		} else {
-			form = ""
-		}
-		name, value := pair, ""
-		if end := bytes.IndexByte([]byte(pair), '='); end >= 0 {
-			name, value = pair[:end], pair[end+1:]
-		}
+		var pair string
+		pair, form, _ = strings.Cut(form, "&")
+		name, value, _ := strings.Cut(pair, "=")
 		name, err := url.QueryUnescape(name)
 		if err != nil {
 			return false
@@ -141,6 +135,12 @@ func (w *Worker) appendNamed(dst []byte, at int32) ([]byte, bool) {
 	}
 	end := len(dst)
 	dst = append(dst, ':')
+	for _, k := range w.source.trie.nodes[w.tape[w.tape[at].up].node].keys {
+		if string(k.spelled) == string(dst[start:]) { // a member that the pack names has this name already
+			w.misfits[w.flow]++
+			return dst, false
+		}
+	}
 	if dst, written = w.appendOne(dst, value); !written {
 		return dst, false
 	}

@@ -15,10 +15,11 @@ import (
 // It is immutable after build and shared by all workers.
 type trie struct {
 	root    *node
-	nodes   []*node // by id
-	probes  int     // number of slots that a scan fills
-	decodes bool    // some strings hold documents
-	splits  bool    // some arrays hold events
+	nodes   []*node    // by id
+	probes  int        // number of slots that a scan fills
+	codecs  event.Path // a string that two patterns decode differently
+	decodes bool       // some strings hold documents
+	splits  bool       // some arrays hold events
 }
 
 // node is one place: a member, or the elements of an array.
@@ -105,6 +106,9 @@ func (t *trie) grow(path event.Path, up int32, below []suffix) *node {
 		case event.Members:
 			others = append(others, next)
 		case event.Decoded:
+			if n.codec != "" && n.codec != first.Name {
+				t.codecs = path
+			}
 			inner, n.codec = append(inner, next), first.Name
 		}
 	}

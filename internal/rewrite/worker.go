@@ -42,6 +42,7 @@ type Worker struct {
 	inner     []byte              // a document before it is encoded into its string
 	names     map[uint64]struct{} // of members whose names are data, written so far
 	seed      maphash.Seed
+	answers   map[answered]bool // to conditions of cases, of the element at hand
 	elements
 }
 
@@ -60,6 +61,7 @@ func (p *Program) MaxBytes() int { return p.options.MaxBytes }
 func (p *Program) Worker() *Worker {
 	w := &Worker{program: p, misfits: make([]uint64, len(p.Plan.Flows)), scope: transform.NewScope(transform.ScopeOptions{Keys: p.options.SealKeys})}
 	w.unfitting = make([]misfit, 0, mostMisfits)
+	w.answers = map[answered]bool{}
 	w.names, w.seed = map[uint64]struct{}{}, maphash.MakeSeed()
 	w.maxDepth, w.maxFields = p.options.MaxDepth, p.options.MaxFields
 	return w
@@ -91,7 +93,7 @@ func (w *Worker) Read(source int, payload []byte) error {
 func (w *Worker) Event() (index int, known bool, err error) {
 	for i := range w.source.events {
 		k := &w.source.events[i]
-		if k.each != w.array || !w.all(k.when) {
+		if !k.among(w.array) || !w.all(k.when) {
 			continue
 		}
 		w.kind, w.kindAt = k, i
@@ -107,9 +109,20 @@ func (w *Worker) Event() (index int, known bool, err error) {
 	return 0, false, nil
 }
 
+// among tells whether the event is looked for where the element at hand stands.
+func (k *kindOf) among(array *node) bool {
+	if array == nil {
+		return len(k.each) == 0
+	}
+	return slices.Contains(k.each, array)
+}
+
 // collect takes in the people whom the event names, as far as anybody asks for them.
 func (w *Worker) collect() {
 	w.scope.People.Reset()
+	if len(w.answers) > 0 {
+		clear(w.answers)
+	}
 	tape, people := w.tape, w.kind.people
 	for i := range tape {
 		e := &tape[i]
@@ -134,17 +147,17 @@ func (w *Worker) findSubject() error {
 	w.subject, w.who = none, nil
 	for i := range w.kind.subjects {
 		p := &w.kind.subjects[i]
-		at := w.find(p)
+		at, identity := w.findWho(p)
 		if at < 0 {
 			continue
 		}
 		verdict := transform.Done
-		if p.identity.OfSubject() {
-			verdict = w.scope.People.Verdict(w.person(at, p.identity))
+		if identity.OfSubject() {
+			verdict = w.scope.People.Verdict(w.person(at, identity))
 		}
 		switch verdict {
 		case transform.Done:
-			w.subject, w.path, w.who = at, i, p.identity
+			w.subject, w.path, w.who = at, i, identity
 			return nil
 		case transform.Shaped:
 			return &event.Poison{Reason: event.PseudonymShaped, Rule: w.source.trie.nodes[w.tape[at].node].path.String(), Offset: int(w.tape[at].start)}
@@ -220,6 +233,9 @@ func (w *Worker) keyFrom(flow, path int) bool {
 	return path < len(from) && from[path]
 }
 
+// NoPayload forgets the payload before: what follows is about a record without one.
+func (w *Worker) NoPayload() { w.kind, w.subject = nil, none }
+
 // AppendSourceKey writes the pseudonym of the record's key; nothing where the pack does not say what the key is,
 // or no rule lets it leave. It needs no payload.
 func (w *Worker) AppendSourceKey(dst []byte, source, flow int, key []byte, d *keyring.Domain) ([]byte, transform.Verdict) {
@@ -228,7 +244,14 @@ func (w *Worker) AppendSourceKey(dst []byte, source, flow int, key []byte, d *ke
 	if w.kind != nil && w.kind.key != nil {
 		identity = w.kind.key
 	}
-	leaves := slices.ContainsFunc(s.flows[flow].events, func(e selection) bool { return len(e.keyFrom) > 0 && e.keyFrom[0] })
+	events := s.flows[flow].events
+	leaves := false
+	if w.kind != nil {
+		leaves = len(events[w.kindAt].keyFrom) > 0 && events[w.kindAt].keyFrom[0]
+	}
+	for i := range events { // without a payload: what the pack calls the key of events that do not say otherwise
+		leaves = leaves || w.kind == nil && s.events[i].key == nil && len(events[i].keyFrom) > 0 && events[i].keyFrom[0]
+	}
 	if identity == nil || len(key) == 0 || !leaves {
 		return dst, transform.Misfit
 	}

@@ -109,6 +109,9 @@ func (s *Stream) Run(ctx context.Context) error {
 	return nil
 }
 
+// Close ends the connections of a stream that was checked and never run. Run closes its own.
+func (s *Stream) Close() { s.cluster.close() }
+
 // prepare reads the topics and takes over the transactional ids, ending what a process before this one left open.
 func (s *Stream) prepare(ctx context.Context) error {
 	pause := backoff{next: 100 * time.Millisecond, longest: 5 * time.Second}

@@ -5,6 +5,8 @@ package transform
 import (
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/nymstream/nymstream/internal/keyring"
 )
@@ -31,7 +33,7 @@ type fpe struct {
 }
 
 // NewFPE encrypts the characters of an alphabet with FF1 (NIST SP 800-38G), so that a telephone number stays one in shape: as many
-// digits, the same signs between them. Equal values of one class stay equal within the recipient's epoch, whosever they are,
+// digits, the same signs between them. Letters and digits of no alphabet make the value a misfit: they would stay as they are. Equal values of one class stay equal within the recipient's epoch, whosever they are,
 // and erasing a person does not erase them. Values with fewer than a million others of their length are misfits. Of numbers
 // only integers fit; their first digit does not become 0.
 func NewFPE(class string, a Alphabet) (Technique, error) {
@@ -53,6 +55,11 @@ func (t *fpe) Append(dst []byte, v *Value, s *Scope) ([]byte, Verdict) {
 	number := v.Kind == Number
 	if !number && v.Kind != String {
 		return dst, Misfit
+	}
+	for _, r := range string(v.Text) { // what is no separator is encrypted, or does not leave
+		if (unicode.IsLetter(r) || unicode.IsNumber(r)) && (r >= utf8.RuneSelf || t.index[r] < 0) {
+			return dst, Misfit
+		}
 	}
 	s.text = append(s.text[:0], v.Text...)
 	s.wire = s.wire[:0]

@@ -34,6 +34,9 @@ func (t *shiftedTime) Append(dst []byte, v *Value, s *Scope) ([]byte, Verdict) {
 	}
 	if v.Kind == String {
 		if seconds, ok := parseTime(v.Text, t.Format, t.Zone); ok {
+			if isSentinel(seconds) {
+				return dst, Misfit
+			}
 			if seconds += t.span(s); seconds < firstSecond || seconds > lastSecond {
 				return dst, Misfit
 			}
@@ -51,6 +54,9 @@ func (t *shiftedTime) Append(dst []byte, v *Value, s *Scope) ([]byte, Verdict) {
 	if !ok || perSecond == 0 {
 		return dst, Misfit
 	}
+	if isSentinel(floorDiv(n, perSecond)) {
+		return dst, Misfit
+	}
 	seconds := floorDiv(n, perSecond) + t.span(s)
 	if seconds < firstSecond || seconds > lastSecond {
 		return dst, Misfit
@@ -58,6 +64,13 @@ func (t *shiftedTime) Append(dst []byte, v *Value, s *Scope) ([]byte, Verdict) {
 	dst = appendQuote(dst, v.Kind)
 	dst = strconv.AppendInt(dst, seconds*perSecond, 10)
 	return appendQuote(dst, v.Kind), Done
+}
+
+// isSentinel tells of times that software writes for "never" and "unknown": whoever knows one time knows the span, and with it
+// all times of that person. The first and last years of the calendar, and the beginning of the Unix epoch.
+func isSentinel(seconds int64) bool {
+	const yearTwo, lastYear = firstSecond + 2*366*secondsOfDay, lastSecond - 366*secondsOfDay
+	return seconds == 0 || seconds < yearTwo || seconds > lastYear
 }
 
 // span is how far the owner's times are moved. A remainder of 64 bits favors no second by more than one in 10¹².
