@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strconv"
 
 	"github.com/nymstream/nymstream/internal/app"
+	"github.com/nymstream/nymstream/internal/config"
 	"github.com/nymstream/nymstream/internal/pipeline"
 	"github.com/nymstream/nymstream/internal/policy"
 )
@@ -30,13 +32,15 @@ type policyCommands struct {
 
 type policyCheck struct {
 	Policy string `short:"p" required:"" placeholder:"FILE" help:"Policy."`
+	Live   bool   `help:"Ask the cluster too: topics, their retention, rights, and the schema registry."`
+	Config string `short:"c" placeholder:"FILE" help:"Configuration, for --live."`
 }
 
 func (policyCheck) Help() string {
-	return "Exit code 1: the policy is refused.\n\nExample:\n  nymstream policy check -p config/policies/social.yaml"
+	return "Exit code 1: the policy is refused.\n\nExample:\n  nymstream policy check -p config/policies/social.yaml\n  nymstream policy check -p next.yaml --live -c config/nymstream.yaml"
 }
 
-func (c *policyCheck) Run(std streams) error {
+func (c *policyCheck) Run(ctx context.Context, std streams) error {
 	plan, err := policy.Load(c.Policy, policy.Packs())
 	if err != nil {
 		return answer{err}
@@ -44,8 +48,34 @@ func (c *policyCheck) Run(std streams) error {
 	for _, w := range plan.Warnings {
 		fmt.Fprintln(std.err, "warning:", w.Error())
 	}
+	if c.Live {
+		if err := c.live(ctx, std); err != nil {
+			return err
+		}
+	}
 	fmt.Fprintf(std.out, "ok: %d sources, %d recipients, plan %s\n", len(plan.Sources), len(plan.Recipients), plan.Hash)
 	return nil
+}
+
+// live checks what the service would check at its start.
+func (c *policyCheck) live(ctx context.Context, std streams) error {
+	if c.Config == "" {
+		return fmt.Errorf("--live needs --config: where the cluster is")
+	}
+	conf, err := config.Load(c.Config, os.LookupEnv)
+	if err != nil {
+		return err
+	}
+	conf.Policy = c.Policy
+	service, err := app.New(app.ServiceOptions{Config: conf, Version: version(), Err: io.Discard, Lookup: os.LookupEnv})
+	if err != nil {
+		return err
+	}
+	warnings, err := service.Check(ctx)
+	for _, w := range warnings {
+		fmt.Fprintln(std.err, "warning:", w)
+	}
+	return err
 }
 
 type policyExplain struct {

@@ -218,7 +218,9 @@ func (c *coverage) payload(t *testing.T, program *rewrite.Program, w *rewrite.Wo
 			}
 			if leaf == nil {
 				c.missing[e.Name+" "+path]++
-				seen[path] = seen[path]
+				if !seen[path] {
+					seen[path] = false
+				}
 				continue
 			}
 			seen[path] = true

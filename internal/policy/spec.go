@@ -93,8 +93,9 @@ func (r reader) casesOf(n *node, in frame) *spec {
 
 // document reads {decode: json, …}: what is inside a string.
 func (r reader) document(n *node) *spec {
-	o, ok := r.object(n, "a document inside a string", "decode", "value", "shape", "depth", "subject", "fields", "keys", "values")
+	o, _ := r.object(n, "a document inside a string", "decode", "value", "shape", "depth", "subject", "fields", "keys", "values")
 	s := &shape{at: n.place}
+	var ok bool
 	if s.decode, ok = r.word(o.take("decode"), "encoding", event.Codecs...); !ok {
 		return nil
 	}
