@@ -23,6 +23,7 @@ type policyCommands struct {
 	Explain  policyExplain  `cmd:"" help:"Show for a sample event every leaf, its class, the rule that decides, and before → after for every recipient."`
 	Test     policyTest     `cmd:"" help:"Run a policy's tests: the *_test.yaml files beside it."`
 	Diff     policyDiff     `cmd:"" help:"Say what more and what less leaves for whom under another policy."`
+	Push     policyPush     `cmd:"" help:"Give a running instance another policy."`
 	Discover policyDiscover `cmd:"" help:"Propose a pack from samples of an unknown format."`
 	Packs    policyPacks    `cmd:"" help:"List the platform packs of this build."`
 	Show     policyShow     `cmd:"" help:"Print a platform pack."`

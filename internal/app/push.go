@@ -3,6 +3,8 @@
 package app
 
 import (
+	"bytes"
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
@@ -10,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -91,6 +94,39 @@ func (s *Service) push(w http.ResponseWriter, r *http.Request, data []byte) {
 func answer(w http.ResponseWriter, out Reloaded) {
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(out)
+}
+
+// Push sends a policy to a running instance. refused says why it was not taken over; "": it was.
+func Push(ctx context.Context, to, token string, data []byte, check, more bool) (out Reloaded, refused string, err error) {
+	query := url.Values{}
+	if check {
+		query.Set("check", "only")
+	}
+	if more {
+		query.Set("more", "allow")
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(to, "/")+"/v1/policy?"+query.Encode(), bytes.NewReader(data))
+	if err != nil {
+		return out, "", err
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return out, "", fmt.Errorf("%w: %w", ErrDown, err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxPushed))
+	switch {
+	case err != nil:
+		return out, "", fmt.Errorf("%w: %w", ErrDown, err)
+	case res.StatusCode == http.StatusOK:
+		return out, "", json.Unmarshal(body, &out)
+	}
+	var problem struct{ Title, Detail string }
+	if json.Unmarshal(body, &problem) != nil || problem.Title == "" {
+		return out, "", fmt.Errorf("%s answers %s: is http.policy_token set there?", to, res.Status)
+	}
+	return out, problem.Detail, nil
 }
 
 // latest is the plan at work, or the one that waits for its topics.

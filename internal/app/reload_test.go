@@ -253,6 +253,14 @@ func TestPushedPolicy(t *testing.T) {
 	if r.plan() != first {
 		t.Error("the first policy has another hash when it is sent again")
 	}
+	mux := httptest.NewServer(http.StripPrefix("/v1/policy", r.service.pushes()))
+	defer mux.Close()
+	if out, refused, err := Push(t.Context(), mux.URL, token, []byte(less), true, false); err != nil || refused != "" || len(out.Changes) == 0 || r.plan() != first {
+		t.Errorf("looked at by the client: got %+v, %q, %v", out, refused, err)
+	}
+	if _, refused, err := Push(t.Context(), mux.URL, "x", []byte(less), false, false); err != nil || !strings.Contains(refused, "token") {
+		t.Errorf("another token: got %q, %v", refused, err)
+	}
 }
 
 // TestSecondReloadWaitsForTheFirst: a plan with other topics waits for the stream to be opened anew. The next plan that flows as the waiting one must wait too:
