@@ -12,7 +12,7 @@ import (
 
 type initCommand struct {
 	Dir  string   `arg:"" help:"Folder to write into; it may exist, its files may not."`
-	Pack []string `required:"" sep:"," placeholder:"NAME" help:"Platform packs: mastodon, twitter_v2, bluesky, rudderstack."`
+	Pack []string `required:"" sep:"," placeholder:"NAME" help:"Platform packs; 'nymstream policy packs' lists them."`
 }
 
 func (initCommand) Help() string {
