@@ -51,6 +51,9 @@ type coverage struct {
 // TestPackCoverage measures every pack on the real events of its platform, and compares with what `nymstream policy packs` tells:
 // internal/policy/packs/coverage.tsv, which -update writes anew.
 func TestPackCoverage(t *testing.T) {
+	if underRace {
+		t.Skip("one goroutine: not run under the race detector")
+	}
 	dir := corpus(t)
 	const file = "../policy/packs/coverage.tsv"
 	table := "pack\tcorpus leaves\tclassified\tpayloads\tmatched\twith subject\tabout people\n"
