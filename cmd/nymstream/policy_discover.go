@@ -20,6 +20,7 @@ import (
 
 type policyDiscover struct {
 	In     string `short:"i" placeholder:"FILE" help:"Samples, one JSON document a line; default standard input."`
+	Schema string `placeholder:"FILE" help:"Instead of samples: what the tags of an Avro (.avsc), Protobuf (.proto) or JSON Schema (.json) say."`
 	Topic  string `placeholder:"TOPIC" help:"Samples from this topic, by the connection of --config."`
 	Config string `short:"c" placeholder:"FILE" help:"Configuration, for --topic."`
 	Since  string `placeholder:"TIME|PACK" help:"With --topic: only records since 24h, 7d or 2026-11-23T12:00:00Z. A pack (mastodon@1, or a file): only what it has no class for."`
@@ -39,6 +40,9 @@ Example:
 }
 
 func (c *policyDiscover) Run(ctx context.Context, std streams) error {
+	if c.Schema != "" {
+		return c.schema(std)
+	}
 	p, known, err := c.propose(ctx, std)
 	if err != nil {
 		return err
@@ -68,6 +72,30 @@ func (c *policyDiscover) Run(ctx context.Context, std streams) error {
 		return answer{fmt.Errorf("%d paths that %s has no class for", came, known)}
 	}
 	return err
+}
+
+// schema shows what a schema's tags say.
+func (c *policyDiscover) schema(std streams) error {
+	classes, err := app.SchemaClasses(c.Schema)
+	if err != nil {
+		return err
+	}
+	if c.Output == "json" {
+		encoder := json.NewEncoder(std.out)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(classes)
+	}
+	if c.Output == "yaml" {
+		return fmt.Errorf("-o yaml needs samples: a schema does not say which events there are")
+	}
+	for _, k := range classes {
+		class := k.Class
+		if class == "" {
+			class = "?"
+		}
+		fmt.Fprintf(std.out, "%-40s  %-12s  %s\n", k.Path, class, k.Tag)
+	}
+	return nil
 }
 
 // propose reads the samples. known is the pack that they were compared with.
