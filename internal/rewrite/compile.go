@@ -4,7 +4,6 @@ package rewrite
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/nymstream/nymstream/internal/event"
 	"github.com/nymstream/nymstream/internal/keyring"
@@ -76,13 +75,6 @@ type place struct {
 	slots    []int32
 	identity *transform.Identity
 	whos     []who // whom it names depends on other fields
-}
-
-// who is whom a place names where all clauses hold.
-type who struct {
-	node     int32
-	identity *transform.Identity
-	clauses  []clause
 }
 
 // pair is two spellings of one identifier inside the container that both share.
@@ -372,46 +364,6 @@ func commonPlace(a, b *node, t *trie) int32 {
 	return none
 }
 
-// personAt gives the identity of whom a path names, in whatever case.
-func (c *compiler) personAt(e *policy.Event, path event.Path) (*transform.Identity, error) {
-	want := path.String()
-	for i := range e.Leaves {
-		if l := &e.Leaves[i]; l.Class.OfSubject() && l.Path.String() == want {
-			return c.identity(l.Class)
-		}
-	}
-	return nil, fmt.Errorf("it has no class that names somebody")
-}
-
-// whos gives whom a path names in which case; nil: there are no cases.
-func (c *compiler) whos(e *policy.Event, path event.Path) ([]who, error) {
-	var out []who
-	cases := false
-	for i := range e.Leaves {
-		l := &e.Leaves[i]
-		if l.Container || !slices.Equal(l.Path, path) {
-			continue
-		}
-		cases = cases || len(l.Case) > 0
-		w := who{}
-		if l.Class.OfSubject() {
-			id, err := c.identity(l.Class)
-			if err != nil {
-				return nil, err
-			}
-			w.identity = id
-		}
-		for _, n := range c.places(path) {
-			w.node, w.clauses = n.id, c.clauses(n, l.Case)
-			out = append(out, w)
-		}
-	}
-	if !cases {
-		return nil, nil
-	}
-	return out, nil
-}
-
 func (c *compiler) conditions(in []policy.Condition) []condition {
 	out := make([]condition, len(in))
 	for i, p := range in {
@@ -419,59 +371,6 @@ func (c *compiler) conditions(in []policy.Condition) []condition {
 		out[i].nodes, out[i].slots = c.mark(p.Path)
 	}
 	return out
-}
-
-// clauses compiles when a leaf at n is what one of its cases says.
-func (c *compiler) clauses(n *node, in []policy.Clause) []clause {
-	out := make([]clause, len(in))
-	for i, k := range in {
-		out[i].not = k.Not
-		for j, test := range c.conditions(k.When) {
-			near := nearby{condition: test, climb: farthest, id: c.nearbys}
-			near.nodes = nil
-			for _, o := range c.places(k.When[j].Path) { // several where [*] and [n] overlap: those of the leaf's own element
-				shared := commonPlace(n, o, c.trie)
-				if shared < 0 {
-					continue
-				}
-				climb := int(n.depth - c.trie.nodes[shared].depth)
-				if climb < near.climb {
-					near.climb, near.nodes = climb, nil
-				}
-				if climb == near.climb {
-					near.nodes = append(near.nodes, o.id)
-				}
-			}
-			c.nearbys++
-			out[i].when = append(out[i].when, near)
-		}
-	}
-	return out
-}
-
-// farthest is above every climb.
-const farthest = 1 << 30
-
-// eventNodes gives the places of the elements that events are looked for among.
-func (c *compiler) eventNodes(path event.Path) []*node {
-	if path == nil {
-		return nil
-	}
-	return c.places(path)
-}
-
-// split notes which arrays hold events.
-func (c *compiler) split() {
-	for _, path := range c.source.Each {
-		for _, n := range c.places(path) {
-			c.trie.splits = true
-			n.events = true
-			n.leads, n.scalar, n.marked = true, true, true
-			for up := n.up; up != none; up = c.trie.nodes[up].up {
-				c.trie.nodes[up].leads = true
-			}
-		}
-	}
 }
 
 // identity gives the one Identity of a class on this source's platform instance.

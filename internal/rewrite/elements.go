@@ -2,7 +2,9 @@
 
 package rewrite
 
-import "github.com/nymstream/nymstream/internal/event"
+import (
+	"github.com/nymstream/nymstream/internal/event"
+)
 
 // elements walks the events of one record. Where the source splits its records, the worker's tape shows one element at a time,
 // with what encloses it, as if the payload held nothing else; so nothing else knows about elements.
@@ -165,5 +167,27 @@ func (w *Worker) probe() {
 	}
 	for i := range w.found {
 		w.found[i].container = none
+	}
+}
+
+// eventNodes gives the places of the elements that events are looked for among.
+func (c *compiler) eventNodes(path event.Path) []*node {
+	if path == nil {
+		return nil
+	}
+	return c.places(path)
+}
+
+// split notes which arrays hold events.
+func (c *compiler) split() {
+	for _, path := range c.source.Each {
+		for _, n := range c.places(path) {
+			c.trie.splits = true
+			n.events = true
+			n.leads, n.scalar, n.marked = true, true, true
+			for up := n.up; up != none; up = c.trie.nodes[up].up {
+				c.trie.nodes[up].leads = true
+			}
+		}
 	}
 }

@@ -46,25 +46,6 @@ type condition struct {
 	equals         []literal
 }
 
-// nearby is a condition inside the container some levels up.
-type nearby struct {
-	condition
-	climb int
-	id    int // of the source's
-}
-
-// clause is a part of a case: all of when hold, or, with not, one does not.
-type clause struct {
-	when []nearby
-	not  bool
-}
-
-// choice is what is done with a leaf where all clauses hold.
-type choice struct {
-	clauses []clause
-	op      *op
-}
-
 // facet is a platform-neutral word about an event.
 type facet struct {
 	name      string
@@ -131,53 +112,6 @@ func (c *condition) verdict(seen *tally) bool {
 	}
 	return c.exists && seen.present || c.absent && !seen.present
 }
-
-// choose gives what is done with the leaf, as other fields say; nil: nothing.
-func (w *Worker) choose(at int32, o *op) *op {
-	for i := range o.choices {
-		if w.clauses(at, o.choices[i].clauses) {
-			return o.choices[i].op
-		}
-	}
-	return nil
-}
-
-func (w *Worker) clauses(at int32, cs []clause) bool {
-	for i := range cs {
-		all := true
-		for j := range cs[i].when {
-			if !w.near(at, &cs[i].when[j]) {
-				all = false
-				break
-			}
-		}
-		if all == cs[i].not {
-			return false
-		}
-	}
-	return true
-}
-
-// near tells whether a condition holds inside the container that the leaf shares with what the condition looks at.
-func (w *Worker) near(at int32, c *nearby) bool {
-	container := w.enclosing(at, c.climb)
-	key := answered{container, int32(c.id)}
-	if verdict, known := w.answers[key]; known { // all leaves of one array ask the same
-		return verdict
-	}
-	var seen tally
-	for i := container + 1; container >= 0 && i < w.tape[container].end; i++ {
-		if slices.Contains(c.nodes, w.tape[i].node) {
-			w.test(&c.condition, &w.tape[i], &seen)
-		}
-	}
-	verdict := c.verdict(&seen)
-	w.answers[key] = verdict
-	return verdict
-}
-
-// answered is a condition of a case inside one container.
-type answered struct{ container, condition int32 }
 
 func (w *Worker) all(cs []condition) bool {
 	for i := range cs {
@@ -261,16 +195,6 @@ func (w *Worker) findWho(p *place) (int32, *transform.Identity) {
 		}
 	}
 	return none, nil
-}
-
-// whoAt gives the identity of the first case that holds; nil: it names nobody.
-func (w *Worker) whoAt(at int32, whos []who) *transform.Identity {
-	for i := range whos {
-		if whos[i].node == w.tape[at].node && w.clauses(at, whos[i].clauses) {
-			return whos[i].identity
-		}
-	}
-	return nil
 }
 
 // agree checks that two spellings of one identifier name the same wherever both stand.
