@@ -188,12 +188,12 @@ func (s *Service) watchPolicy(ctx context.Context, told <-chan os.Signal, seen [
 		case <-ctx.Done():
 			return nil
 		case <-told:
-			seen, _ = contents(s.live.Load().plan.Files) // before: what changes meanwhile is seen at the next look
+			seen = contents(s.live.Load().plan.Files) // before: what changes meanwhile is seen at the next look
 			_, _ = s.Reload(ctx, "SIGHUP")               // logged
 		case <-tick:
-			now, err := contents(s.live.Load().plan.Files)
-			if err != nil || now == seen {
-				continue // a file that is being replaced is there again soon
+			now := contents(s.live.Load().plan.Files)
+			if now == seen {
+				continue
 			}
 			_, _ = s.Reload(ctx, "the policy's files have changed")
 			seen = now
@@ -201,18 +201,15 @@ func (s *Service) watchPolicy(ctx context.Context, told <-chan os.Signal, seen [
 	}
 }
 
-// contents is a digest of what stands in the files.
-func contents(files []string) (sum [sha256.Size]byte, err error) {
+// contents is a digest of what stands in the files. That one is gone is news too: the policy may name another one now.
+func contents(files []string) [sha256.Size]byte {
 	all := sha256.New()
 	for _, f := range files {
 		data, err := os.ReadFile(filepath.FromSlash(f))
-		if err != nil {
-			return sum, err
-		}
-		fmt.Fprintf(all, "%s %d\n", f, len(data))
+		fmt.Fprintf(all, "%s %d %t\n", f, len(data), err == nil)
 		all.Write(data)
 	}
-	return [sha256.Size]byte(all.Sum(nil)), nil
+	return [sha256.Size]byte(all.Sum(nil))
 }
 
 // replacing registers metrics of a stream in place of those of the stream before.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -301,5 +302,28 @@ func TestSecondReloadWaitsForTheFirst(t *testing.T) {
 	}
 	if s.next.plan.Hash != load(less).Hash {
 		t.Error("the stream is opened anew with the first plan: the second one, which lets less leave, is lost")
+	}
+}
+
+// TestWatchFollowsRenamedPacks: a policy that names another pack is taken over although the file of the one before is gone.
+func TestWatchFollowsRenamedPacks(t *testing.T) {
+	dir := t.TempDir()
+	pack := filepath.Join(dir, "a.yaml")
+	if err := os.WriteFile(pack, []byte("a"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	files := []string{filepath.Join(dir, "policy.yaml"), pack}
+	before := contents(files)
+	if err := os.Remove(pack); err != nil {
+		t.Fatal(err)
+	}
+	if contents(files) == before {
+		t.Error("that a pack's file is gone is not noticed")
+	}
+	if err := os.WriteFile(pack, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if contents(files) == contents(files[:1]) {
+		t.Error("an empty file is taken for none")
 	}
 }

@@ -74,7 +74,7 @@ func New(o ServiceOptions) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.seen, _ = contents(plan.Files)
+	s.seen = contents(plan.Files)
 	if s.keys, err = KeyringOf(o.Config).Open(); err != nil {
 		return nil, err
 	}

@@ -86,8 +86,8 @@ func (r *Replayer) Replay(ctx context.Context, rec *event.Record, recipients []s
 		return nil, fmt.Errorf("replay: %w", err)
 	}
 	var forwarded []string
-	for _, o := range sink.outcomes {
-		if o.Forwarded {
+	for _, o := range sink.outcomes { // one for each event of the record
+		if o.Forwarded && !slices.Contains(forwarded, o.Recipient) {
 			forwarded = append(forwarded, o.Recipient)
 		}
 	}
