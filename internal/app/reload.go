@@ -189,7 +189,7 @@ func (s *Service) watchPolicy(ctx context.Context, told <-chan os.Signal, seen [
 			return nil
 		case <-told:
 			seen = contents(s.live.Load().plan.Files) // before: what changes meanwhile is seen at the next look
-			_, _ = s.Reload(ctx, "SIGHUP")               // logged
+			_, _ = s.Reload(ctx, "SIGHUP")            // logged
 		case <-tick:
 			now := contents(s.live.Load().plan.Files)
 			if now == seen {
