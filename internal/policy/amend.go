@@ -10,13 +10,14 @@ import (
 
 // policySays applies a source's add: and reclassify: to one event.
 func (x *expansion) policySays(s *sourceSpec, used []bool, source *Source) {
-	root := scope{where: filepath.Base(x.policy) + " add"}
-	for _, f := range s.add {
-		if i := x.at[f.path.String()]; len(i) > 0 {
-			x.once(f.at, fmt.Sprintf("event %s: %s is already of class %s", x.event, f.path, x.leaves[i[0]].Class), "write it under `reclassify:`")
+	in := scope{base: root, where: filepath.Base(x.policy) + " add"}
+	for i := range s.add {
+		f := &s.add[i]
+		if first, twice := x.first[f.path.String()]; twice {
+			x.once(f.at, fmt.Sprintf("event %s: %s is already of class %s", x.event, f.path, x.leaves[first].Class), "write it under `reclassify:`")
 			continue
 		}
-		x.field(f, root)
+		x.field(f, in)
 	}
 	for i := range s.reclassify {
 		c := &s.reclassify[i]
@@ -36,13 +37,13 @@ func (x *expansion) reclassify(old *placed, c *reclassification, source *Source)
 		return
 	}
 	source.Reclassified = append(source.Reclassified, Reclassification{old.Path, from, to, c.reason})
-	p := placed{Leaf: *c.spec.leaf, key: old.key, where: c.spec.at}
+	p := placed{Leaf: *c.spec.leaf, key: old.key, next: old.next, where: c.spec.at}
 	p.Path, p.Rule, p.Case, p.cases = old.Path, filepath.Base(x.policy)+" reclassify", old.Case, old.cases
-	p.own(old.Path, c.spec, scope{}, x.faults)
-	p.tieTo(c.spec.same, tieSame, scope{}, x.faults)
-	p.tieTo(c.spec.links, tieLink, scope{}, x.faults)
+	p.own(old.Path, c.spec, scope{base: root}, x.faults)
+	p.tieTo(c.spec.same, tieSame, scope{base: root}, x.faults)
+	p.tieTo(c.spec.links, tieLink, scope{base: root}, x.faults)
 	for i := range c.spec.ties {
-		p.tieTo(&c.spec.ties[i], tieOffset, scope{}, x.faults)
+		p.tieTo(&c.spec.ties[i], tieOffset, scope{base: root}, x.faults)
 	}
 	if p.Owner == nil && !slices.Equal(old.Owner, old.Path) {
 		p.Owner = old.Owner

@@ -162,7 +162,7 @@ func (c *compiler) contradictions(f *joinedFlow, source *joinedSource) {
 	for i := range f.rules {
 		for j := range i {
 			a, b := &f.rules[j], &f.rules[i]
-			if a.outranks(b) || b.outranks(a) || reflect.DeepEqual(a.technique, b.technique) {
+			if apart(a.path, b.path) || a.outranks(b) || b.outranks(a) || reflect.DeepEqual(a.technique, b.technique) {
 				continue
 			}
 			if path := c.bothName(f, source, a, b); path != "" {
@@ -171,6 +171,19 @@ func (c *compiler) contradictions(f *joinedFlow, source *joinedSource) {
 			}
 		}
 	}
+}
+
+// apart tells whether two patterns surely name nothing in common: one step of both is a member, each of another name.
+func apart(a, b event.Path) bool {
+	for i := range min(len(a), len(b)) {
+		switch {
+		case a[i].Kind == event.Descend || b[i].Kind == event.Descend:
+			return false
+		case a[i].Kind == event.Name && b[i].Kind == event.Name && a[i].Name != b[i].Name:
+			return true
+		}
+	}
+	return false
 }
 
 // bothName gives a leaf that two rules name and no rule decides over them.

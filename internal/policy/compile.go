@@ -22,6 +22,7 @@ type compiler struct {
 	packs    map[string]*pack // by how the policy names them; nil: faulty
 	sources  []joinedSource   // sorted by name
 	flows    []*joinedFlow
+	expanded *expansion // the last, for its memory
 	warnings faults
 	plan     *Plan
 }
@@ -127,8 +128,9 @@ func (c *compiler) source(s *sourceSpec) joinedSource {
 }
 
 func (c *compiler) expand(p *pack, e *packEvent, each event.Path, s *sourceSpec, used []bool, out *Source) Event {
-	x := newExpansion(c.faults, p.id(), p.shapes, e.name)
+	x := newExpansion(c.faults, p.id(), p.shapes, e.name, c.expanded)
 	x.policy = c.policy
+	c.expanded = x
 	return x.run(p, e, each, s, used, out)
 }
 

@@ -17,15 +17,55 @@ type joinedFlow struct {
 	spec              *recipientSpec
 	rules             []rule // of this source's paths
 	from              *fromSpec
+	index             ruleIndex
 	selected          []bool
 	events            []FlowEvent
 	headers           []Decision
+}
+
+// ruleIndex finds the few rules that can name a leaf among all of a flow.
+type ruleIndex struct {
+	classes map[Class][]*rule
+	names   map[string][]*rule // path rules whose first step is a member of this name, and all of `others`, in their order
+	others  []*rule            // path rules whose first step is anything else
+}
+
+func newRuleIndex(paths, classes []rule) ruleIndex {
+	x := ruleIndex{classes: map[Class][]*rule{}, names: map[string][]*rule{}}
+	for i := range classes {
+		x.classes[classes[i].class] = append(x.classes[classes[i].class], &classes[i])
+	}
+	for i := range paths {
+		r := &paths[i]
+		if len(r.path) > 0 && r.path[0].Kind == event.Name {
+			name := r.path[0].Name
+			if x.names[name] == nil {
+				x.names[name] = slices.Clone(x.others)
+			}
+			x.names[name] = append(x.names[name], r)
+			continue
+		}
+		x.others = append(x.others, r)
+		for name := range x.names {
+			x.names[name] = append(x.names[name], r)
+		}
+	}
+	return x
+}
+
+// paths gives the path rules that can name what stands at p.
+func (x *ruleIndex) paths(p event.Path) []*rule {
+	if len(p) > 0 && p[0].Kind == event.Name && x.names[p[0].Name] != nil {
+		return x.names[p[0].Name]
+	}
+	return x.others
 }
 
 // decide finds the rule of every leaf.
 func (c *compiler) decide(f *joinedFlow) {
 	source := &c.sources[f.source]
 	sound := c.matchRules(f, source) && !f.spec.faulty
+	f.index = newRuleIndex(f.rules, f.spec.classes)
 	c.checkBelowCounts(f, source)
 	c.contradictions(f, source)
 	for i := range source.Events {
@@ -56,7 +96,7 @@ func (c *compiler) decision(f *joinedFlow, l *Leaf) Decision {
 	if best == nil {
 		return Decision{}
 	}
-	d := Decision{Technique: best.technique, Rule: c.ruleName(best), Clear: best.clear}
+	d := Decision{Technique: best.technique, Rule: best.spelled(), Clear: best.clear}
 	if d.Technique.Name == Keep && d.Technique.Type == nil {
 		d.Technique.Type = l.Type
 	}
@@ -108,15 +148,14 @@ func (f *joinedFlow) best(l *Leaf) *rule {
 			best = r
 		}
 	}
-	for i := range f.rules {
-		r := &f.rules[i]
+	for _, r := range f.index.paths(l.Path) {
 		if r.path.Matches(l.Path) && (!l.Container || r.measures()) {
 			consider(r)
 		}
 	}
-	for i := range f.spec.classes {
-		if f.spec.classes[i].class == l.Class && !l.Container {
-			consider(&f.spec.classes[i])
+	if !l.Container {
+		for _, r := range f.index.classes[l.Class] {
+			consider(r)
 		}
 	}
 	return best
@@ -164,9 +203,12 @@ func (k rank) compare(o rank) int {
 	return cmp.Or(cmp.Compare(k.names, o.names), cmp.Compare(k.indexes, o.indexes), cmp.Compare(k.elements, o.elements), cmp.Compare(k.members, o.members))
 }
 
-// ruleName says for people which line decided.
-func (c *compiler) ruleName(r *rule) string {
-	return fmt.Sprintf("%s:%d %s", filepath.Base(r.at.file), r.at.line, r.name)
+// spelled says for people which line decided.
+func (r *rule) spelled() string {
+	if r.spelling == "" {
+		r.spelling = fmt.Sprintf("%s:%d %s", filepath.Base(r.at.file), r.at.line, r.name)
+	}
+	return r.spelling
 }
 
 // limitToPseudonyms holds for deletions: they reach recipients without consent, so nothing but pseudonyms leaves.
@@ -251,13 +293,13 @@ func (c *compiler) headers(f *joinedFlow, source *joinedSource) []Decision {
 		l := h.Leaf
 		for j := range rules {
 			if rules[j].key.text == h.Name && c.allowed(&rules[j].rule, &l, ofItsClass("header "+h.Name, &l)) {
-				out[i] = Decision{Technique: rules[j].rule.technique, Rule: c.ruleName(&rules[j].rule), Clear: rules[j].rule.clear}
+				out[i] = Decision{Technique: rules[j].rule.technique, Rule: rules[j].rule.spelled(), Clear: rules[j].rule.clear}
 			}
 		}
 		for j := range f.spec.classes {
 			r := &f.spec.classes[j]
 			if r.class == l.Class && (out[i].Technique.Name == "" && fit(&r.technique, &l) || r.technique.Name == Drop) {
-				out[i] = Decision{Technique: r.technique, Rule: c.ruleName(r), Clear: r.clear}
+				out[i] = Decision{Technique: r.technique, Rule: r.spelled(), Clear: r.clear}
 			}
 		}
 		t := &out[i].Technique

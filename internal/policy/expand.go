@@ -3,11 +3,12 @@
 package policy
 
 import (
-	"cmp"
 	"fmt"
+	"iter"
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/nymstream/nymstream/internal/event"
 )
@@ -24,10 +25,10 @@ type expansion struct {
 	policy string // file of the policy that adds and reclassifies
 
 	leaves   []placed
-	at       map[string][]int // the leaves of a path: one, or one for each case
-	stack    []*spec          // references to the shapes that enclose the current place
-	nowhere  bool             // a shape could not be placed: what is missing is not reported
-	placings int              // shapes placed so far, even those without fields
+	first    map[string]int // the first leaf of a path, by its spelling; a path has one, or one for each case
+	stack    []*spec        // references to the shapes that enclose the current place
+	nowhere  bool           // a shape could not be placed: what is missing is not reported
+	placings int            // shapes placed so far, even those without fields
 	overflow bool
 }
 
@@ -36,15 +37,38 @@ type placed struct {
 	Leaf
 	key   string // its path, spelled
 	cases string // its case, spelled
+	next  int    // the next leaf of the same path; 0: none
 	where place
+	owner *tie // from its shape, which all its leaves share
 	ties  []tie
 }
 
 // tie is another field that a leaf refers to.
 type tie struct {
 	path event.Path
+	key  string // the path, spelled
 	at   place
 	kind tieKind
+}
+
+// spot is a path and its spelling. Spelling it anew for each of the many leaves would take longer than all else about them.
+type spot struct {
+	path event.Path
+	key  string
+}
+
+// join appends the path of a field. It reports false where that climbs above the root.
+func (s spot) join(f *field) (spot, bool) {
+	path, ok := s.path.Join(f.path)
+	if f.below != "" {
+		return spot{path, s.key + f.below}, ok
+	}
+	return spot{path, path.String()}, ok
+}
+
+func (s spot) extend(by event.Segment) spot {
+	path := append(slices.Clip(slices.Clone(s.path)), by)
+	return spot{path, s.key + event.Path{by}.String()[len("$"):]}
 }
 
 type tieKind uint8
@@ -58,56 +82,78 @@ const (
 
 // scope is the object whose fields are being placed.
 type scope struct {
-	base  event.Path
+	base  spot
 	owner *tie // whose its leaves are; nil: the event's subject
 	where string
 	when  []Clause // its leaves are there only where these hold
 	cases string   // the same, spelled
 }
 
-func newExpansion(f *faults, origin string, shapes map[string]*shape, event string) *expansion {
-	return &expansion{faults: f, origin: origin, shapes: shapes, event: event, at: map[string][]int{}}
+// root is the payload itself.
+var root = spot{nil, event.Path(nil).String()}
+
+// newExpansion reuses the memory of the one before, which may be nil.
+func newExpansion(f *faults, origin string, shapes map[string]*shape, event string, before *expansion) *expansion {
+	x := &expansion{faults: f, origin: origin, shapes: shapes, event: event}
+	if before != nil {
+		x.leaves, x.first = before.leaves[:0], before.first
+		clear(x.first)
+	} else {
+		x.first = map[string]int{}
+	}
+	return x
+}
+
+// leavesAt gives the leaves of a path, in the order in which they were placed.
+func (x *expansion) leavesAt(key string) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		i, ok := x.first[key]
+		for ok && yield(i) {
+			i = x.leaves[i].next
+			ok = i > 0
+		}
+	}
 }
 
 // field places one line of `fields:`.
-func (x *expansion) field(f field, in scope) {
+func (x *expansion) field(f *field, in scope) {
 	if x.overflow {
 		return
 	}
-	path, ok := in.base.Join(f.path)
+	to, ok := in.base.join(f)
 	switch {
 	case !ok:
 		x.once(f.at, "`^` climbs above the root", "there are fewer enclosing objects")
-	case len(path) > maxPath:
+	case len(to.path) > maxPath:
 		x.once(f.at, fmt.Sprintf("the path has more than %d steps when its shapes are put together", maxPath), "lower depth:")
 	default:
-		x.place(path, f.spec, in, in.where+", field "+f.text)
+		x.place(to, f.spec, in, in.where+", field "+f.text)
 	}
 }
 
 // place puts what a spec says at a path.
-func (x *expansion) place(path event.Path, s *spec, in scope, where string) {
+func (x *expansion) place(to spot, s *spec, in scope, where string) {
 	switch {
 	case s.leaf != nil:
-		x.leaf(path, s, in, where)
+		x.leaf(to, s, in, where)
 	case s.cases != nil:
-		x.cases(path, s, in, where)
+		x.cases(to, s, in, where)
 	case s.place != nil:
-		x.object(path, s.place, in, where)
+		x.object(to, s.place, in, where)
 	default:
-		x.reference(path, s, in)
+		x.reference(to, s, in)
 	}
 }
 
 // cases places what a field is in each case: where its own conditions hold, and those of the cases before it do not.
-func (x *expansion) cases(path event.Path, s *spec, in scope, where string) {
+func (x *expansion) cases(to spot, s *spec, in scope, where string) {
 	var before []Clause
 	for i := range s.cases {
 		c := &s.cases[i]
 		inner := in
 		inner.when = slices.Concat(in.when, before)
 		if len(c.when) > 0 {
-			when, ok := beside(path, c.when)
+			when, ok := beside(to.path, c.when)
 			if !ok {
 				x.once(s.at, "`^` climbs above the root", "there are fewer enclosing objects")
 				return
@@ -116,7 +162,7 @@ func (x *expansion) cases(path event.Path, s *spec, in scope, where string) {
 			before = append(before, Clause{When: when, Not: true})
 		}
 		inner.cases = fmt.Sprint(inner.when)
-		x.place(path, c.spec, inner, fmt.Sprintf("%s, case %d", where, i+1))
+		x.place(to, c.spec, inner, fmt.Sprintf("%s, case %d", where, i+1))
 	}
 }
 
@@ -143,7 +189,7 @@ func joinAll(base event.Path, cs []Condition) ([]Condition, bool) {
 }
 
 // reference follows {shape: name, depth: n}. A shape inside itself ends at its depth.
-func (x *expansion) reference(path event.Path, s *spec, in scope) {
+func (x *expansion) reference(to spot, s *spec, in scope) {
 	target, ok := x.shapes[s.shape]
 	if !ok {
 		x.nowhere = true
@@ -164,7 +210,7 @@ func (x *expansion) reference(path event.Path, s *spec, in scope) {
 		return
 	}
 	x.stack = append(x.stack, s)
-	x.object(path, target, in, x.origin+" shape "+s.shape)
+	x.object(to, target, in, x.origin+" shape "+s.shape)
 	x.stack = x.stack[:len(x.stack)-1]
 }
 
@@ -181,52 +227,48 @@ func (x *expansion) enclosing(shape string) (count int, bounded bool) {
 }
 
 // object places a shape. One that has a `value` may be a bare scalar, and any of both may stand in an array.
-func (x *expansion) object(path event.Path, s *shape, in scope, where string) {
+func (x *expansion) object(to spot, s *shape, in scope, where string) {
 	if s.decode != "" {
 		for _, inside := range s.inside {
-			x.place(extend(path, event.Segment{Kind: event.Decoded, Name: s.decode}), inside, in, where)
+			x.place(to.extend(event.Segment{Kind: event.Decoded, Name: s.decode}), inside, in, where)
 		}
 		return
 	}
-	x.body(path, s, in, where)
+	x.body(to, s, in, where)
 	if s.value != nil {
-		x.body(extend(path, event.Segment{Kind: event.Each}), s, in, where)
+		x.body(to.extend(event.Segment{Kind: event.Each}), s, in, where)
 	}
 }
 
-func (x *expansion) body(path event.Path, s *shape, in scope, where string) {
+func (x *expansion) body(to spot, s *shape, in scope, where string) {
 	if s.value != nil {
-		x.leaf(path, s.value, scope{path, in.owner, where, in.when, in.cases}, where+", value")
+		x.leaf(to, s.value, scope{to, in.owner, where, in.when, in.cases}, where+", value")
 	}
-	inner := scope{path, in.owner, where, in.when, in.cases}
+	inner := scope{to, in.owner, where, in.when, in.cases}
 	if s.subject != nil {
 		first := s.subject[0]
-		of := path
+		of := to.path
 		for len(first.path) == 1 && first.path[0].Kind == event.Keys && len(of) > 0 && of[len(of)-1].Kind == event.Each {
 			of = of[:len(of)-1] // what stands in an array belongs to the name of the member all the same
 		}
 		if owner, ok := of.Join(first.path); ok {
-			inner.owner = &tie{owner, first.at, tieOwner}
+			inner.owner = &tie{owner, owner.String(), first.at, tieOwner}
 		} else {
 			x.once(first.at, "`^` climbs above the root", "there are fewer enclosing objects")
 		}
 	}
-	for _, f := range s.fields {
-		x.field(f, inner)
+	for i := range s.fields {
+		x.field(&s.fields[i], inner)
 	}
 	if s.keys != nil {
-		member := extend(path, event.Segment{Kind: event.Members})
-		x.leaf(extend(member, event.Segment{Kind: event.Keys}), s.keys, inner, where+", keys")
+		member := to.extend(event.Segment{Kind: event.Members})
+		x.leaf(member.extend(event.Segment{Kind: event.Keys}), s.keys, inner, where+", keys")
 		x.place(member, s.values, inner, where+", values")
 	}
 }
 
-func extend(p event.Path, s event.Segment) event.Path {
-	return append(slices.Clip(slices.Clone(p)), s)
-}
-
-func (x *expansion) leaf(path event.Path, s *spec, in scope, where string) {
-	if len(path) == 0 {
+func (x *expansion) leaf(to spot, s *spec, in scope, where string) {
+	if len(to.path) == 0 {
 		x.once(s.at, "the payload itself is an object, not a single value", "name its fields")
 		return
 	}
@@ -234,23 +276,30 @@ func (x *expansion) leaf(path event.Path, s *spec, in scope, where string) {
 		x.overflows(s.at)
 		return
 	}
-	key := path.String()
-	p := placed{Leaf: *s.leaf, key: key, where: s.at}
-	p.Path, p.Rule, p.Case, p.cases = path, where, in.when, in.cases
-	p.own(path, s, in, x.faults)
+	at := len(x.leaves)
+	x.leaves = append(x.leaves, placed{Leaf: *s.leaf, key: to.key, where: s.at}) // made in its place, for a leaf is large
+	p := &x.leaves[at]
+	p.Path, p.Rule, p.Case, p.cases = to.path, where, in.when, in.cases
+	p.own(to.path, s, in, x.faults)
 	p.tieTo(s.same, tieSame, in, x.faults)
 	p.tieTo(s.links, tieLink, in, x.faults)
 	for i := range s.ties {
 		p.tieTo(&s.ties[i], tieOffset, in, x.faults)
 	}
-	for _, i := range x.at[key] {
+	last := -1
+	for i := range x.leavesAt(to.key) {
 		if other := &x.leaves[i]; other.cases == p.cases || other.cases == "" || p.cases == "" {
-			x.twice(other, &p)
+			x.twice(other, p)
+			x.leaves = x.leaves[:at]
 			return
 		}
+		last = i
 	}
-	x.at[key] = append(x.at[key], len(x.leaves))
-	x.leaves = append(x.leaves, p)
+	if last < 0 {
+		x.first[to.key] = at
+	} else {
+		x.leaves[last].next = at
+	}
 }
 
 func (x *expansion) overflows(at place) {
@@ -268,8 +317,7 @@ func (p *placed) own(path event.Path, s *spec, in scope, f *faults) {
 	case p.Class == Account, p.Class == Handle && !p.Alias:
 		p.Owner = path
 	case in.owner != nil:
-		p.Owner = in.owner.path
-		p.ties = append(p.ties, *in.owner)
+		p.Owner, p.owner = in.owner.path, in.owner
 	}
 }
 
@@ -277,12 +325,12 @@ func (p *placed) tieTo(to *pathAt, kind tieKind, in scope, f *faults) {
 	if to == nil {
 		return
 	}
-	path, ok := in.base.Join(to.path)
+	path, ok := in.base.path.Join(to.path)
 	if !ok {
 		f.once(to.at, "`^` climbs above the root", "there are fewer enclosing objects")
 		return
 	}
-	p.ties = append(p.ties, tie{path, to.at, kind})
+	p.ties = append(p.ties, tie{path, path.String(), to.at, kind})
 	switch kind {
 	case tieOwner:
 		p.Owner = path
@@ -316,10 +364,15 @@ func (x *expansion) twice(a, b *placed) {
 
 // check verifies what leaves say about each other.
 func (x *expansion) check(none bool) {
+	var owner *tie
 	for i := range x.leaves {
 		p := &x.leaves[i]
-		for _, t := range p.ties {
-			x.tie(p, t)
+		if p.owner != nil && p.owner != owner {
+			owner = p.owner // whether it is one is the same for all leaves of its shape
+			x.tie(p, owner)
+		}
+		for j := range p.ties {
+			x.tie(p, &p.ties[j])
 		}
 		if p.Alias {
 			x.alias(p, none)
@@ -339,7 +392,7 @@ func (x *expansion) alias(p *placed, none bool) {
 		}
 		return
 	}
-	for _, i := range x.at[p.Owner.String()] {
+	for i := range x.leavesAt(p.Owner.String()) {
 		if x.leaves[i].Class == Account {
 			return
 		}
@@ -350,7 +403,7 @@ func (x *expansion) alias(p *placed, none bool) {
 // ownParts checks that whom the accounts and handles of a template stand for is an account: else a pseudonym of another class
 // would leave in their place.
 func (x *expansion) ownParts(p *placed) {
-	for _, i := range x.at[p.Owner.String()] {
+	for i := range x.leavesAt(p.Owner.String()) {
 		if l := &x.leaves[i]; l.Class.OfSubject() && l.Class != Account {
 			x.once(p.where, fmt.Sprintf("event %s: %s stands for %s, which is of class %s", x.event, p.key, p.Owner, l.Class), "of: names an account where a template has accounts or handles")
 			return
@@ -391,8 +444,8 @@ func overlap(a, b event.Path) bool {
 	return true
 }
 
-func (x *expansion) tie(p *placed, t tie) {
-	name := t.path.String()
+func (x *expansion) tie(p *placed, t *tie) {
+	name := t.key
 	switch t.kind {
 	case tieOwner, tieSame:
 		i, ok := x.fitting(name, func(l *Leaf) bool {
@@ -421,7 +474,7 @@ func (x *expansion) tie(p *placed, t tie) {
 // fitting gives a leaf at the path that fits in some case; else another one there, or -1.
 func (x *expansion) fitting(name string, fits func(*Leaf) bool) (at int, ok bool) {
 	at = -1
-	for _, i := range x.at[name] {
+	for i := range x.leavesAt(name) {
 		if at = i; fits(&x.leaves[i].Leaf) {
 			return i, true
 		}
@@ -431,26 +484,30 @@ func (x *expansion) fitting(name string, fits func(*Leaf) bool) (at int, ok bool
 
 // any tells whether a leaf of the class is at the path or below it.
 func (x *expansion) any(path event.Path, c Class) bool {
-	return slices.ContainsFunc(x.leaves, func(p placed) bool {
-		return p.Class == c && len(p.Path) >= len(path) && path.Matches(p.Path[:len(path)])
-	})
+	for i := range x.leaves {
+		if p := &x.leaves[i]; p.Class == c && len(p.Path) >= len(path) && path.Matches(p.Path[:len(path)]) {
+			return true
+		}
+	}
+	return false
 }
 
 func (x *expansion) nearest(path string) string {
-	return nearest(path, slices.Sorted(maps.Keys(x.at)))
+	return nearest(path, slices.Sorted(maps.Keys(x.first)))
 }
 
 // run expands one event of a pack for the elements at a path (nil: whole records), with what the policy adds and reclassifies.
 func (x *expansion) run(p *pack, e *packEvent, each event.Path, s *sourceSpec, used []bool, source *Source) Event {
-	for _, f := range p.fields {
-		x.field(f, scope{where: x.origin})
+	for i := range p.fields {
+		x.field(&p.fields[i], scope{base: root, where: x.origin})
 	}
-	root := scope{base: each, where: x.origin + " event " + e.name}
+	element := spot{each, each.String()}
+	in := scope{base: element, where: x.origin + " event " + e.name}
 	if e.shape != nil {
-		x.reference(each, e.shape, root)
+		x.reference(element, e.shape, in)
 	}
-	for _, f := range e.fields {
-		x.field(f, root)
+	for i := range e.fields {
+		x.field(&e.fields[i], in)
 	}
 	x.policySays(s, used, source)
 	out := Event{Name: e.name, Each: each, NoSubject: e.none, Signal: e.signal}
@@ -467,14 +524,29 @@ func (x *expansion) run(p *pack, e *packEvent, each event.Path, s *sourceSpec, u
 	}
 	x.check(e.none)
 	out.Subjects, out.Time = x.subjects(e, each), x.time(e, each)
-	order := make([]int, len(x.leaves)) // a leaf is large: sorting them themselves takes five times as long
-	for i := range order {
-		order[i] = i
+	out.Leaves = x.sorted()
+	return out
+}
+
+// sorted gives the leaves by their paths; those of one path in the order of its cases.
+func (x *expansion) sorted() []Leaf {
+	type entry struct { // a leaf is large: sorting them themselves takes five times as long
+		key string
+		at  int
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(x.leaves[a].key, x.leaves[b].key) })
-	out.Leaves = make([]Leaf, len(x.leaves))
-	for i, at := range order {
-		out.Leaves[i] = x.leaves[at].Leaf
+	order := make([]entry, len(x.leaves))
+	for i := range order {
+		order[i] = entry{x.leaves[i].key, i}
+	}
+	slices.SortFunc(order, func(a, b entry) int {
+		if c := strings.Compare(a.key, b.key); c != 0 {
+			return c
+		}
+		return a.at - b.at
+	})
+	out := make([]Leaf, len(order))
+	for i := range order {
+		out[i] = x.leaves[order[i].at].Leaf
 	}
 	return out
 }

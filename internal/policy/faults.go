@@ -11,7 +11,8 @@ import (
 type faults struct {
 	problems Problems
 	known    map[Problem]bool
-	files    []string // in the order in which they were read
+	places   map[place]bool // where problems were found
+	files    []string       // in the order in which they were read
 }
 
 func (f *faults) add(at place, what, fix string) {
@@ -20,20 +21,17 @@ func (f *faults) add(at place, what, fix string) {
 		return
 	}
 	if f.known == nil {
-		f.known = map[Problem]bool{}
+		f.known, f.places = map[Problem]bool{}, map[place]bool{}
 	}
-	f.known[p] = true
+	f.known[p], f.places[at] = true, true
 	f.problems = append(f.problems, p)
 }
 
 // once adds a problem where none was found yet: an expanded line can fail the same way in many events.
 func (f *faults) once(at place, what, fix string) {
-	for _, p := range f.problems {
-		if p.File == at.file && p.Line == at.line && p.Col == at.col {
-			return
-		}
+	if !f.places[at] {
+		f.add(at, what, fix)
 	}
-	f.add(at, what, fix)
 }
 
 // sorted gives the problems in the order of the files, then of the lines.

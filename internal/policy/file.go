@@ -73,6 +73,7 @@ type rule struct {
 	path      event.Path // of a path rule
 	technique Technique
 	clear     string
+	spelling  string // made by spelled when first asked for: thousands of leaves have the same rule
 }
 
 type headerRule struct {

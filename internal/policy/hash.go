@@ -3,7 +3,6 @@
 package policy
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -11,10 +10,11 @@ import (
 )
 
 // planFormat begins what is hashed: another format of the plan has other hashes.
-const planFormat = "nymstream plan 3\n"
+const planFormat = "nymstream plan 4\n"
 
 // digest hashes a plan piece by piece, one JSON text a line: a plan on many platforms as one text takes more memory than
-// the plan. Lists are preceded by their length, so that no two plans make the same lines.
+// the plan. Lists are preceded by their length, so that no two plans make the same lines. Leaves and decisions, of which
+// there are tens of thousands, are encodings instead.
 type digest struct {
 	sum   hash.Hash
 	lines *json.Encoder
@@ -42,8 +42,7 @@ type sum [sha256.Size]byte
 
 // sums are those of a plan.
 type sums struct {
-	text   bytes.Buffer
-	coder  *json.Encoder
+	text   encoding        // of the piece at hand
 	cases  map[clauses]sum // many leaves share them
 	leaves [][][]sum       // by source, event and leaf
 	rules  [][][]sum       // of decisions, by flow, event and leaf
@@ -55,45 +54,39 @@ type clauses struct {
 	count int
 }
 
-func (s *sums) of(x any) sum {
-	s.text.Reset()
-	if err := s.coder.Encode(x); err != nil {
-		panic(err) // a plan is strings, numbers and lists
+func (s *sums) leaf(l *Leaf) sum {
+	var cases sum
+	if len(l.Case) > 0 {
+		cases = s.clauses(l.Case)
 	}
-	return sha256.Sum256(s.text.Bytes())
+	s.text = s.text[:0].leaf(l, cases)
+	return sha256.Sum256(s.text)
 }
 
-func (s *sums) leaf(l Leaf) sum {
-	l.Rule = ""
-	if len(l.Case) == 0 {
-		return s.of(l)
-	}
-	key := clauses{&l.Case[0], len(l.Case)}
+func (s *sums) clauses(all []Clause) sum {
+	key := clauses{&all[0], len(all)}
 	known, ok := s.cases[key]
 	if !ok {
-		known = s.of(l.Case)
+		known = sha256.Sum256(encoding(nil).clauses(all))
 		s.cases[key] = known
 	}
-	l.Case = nil
-	of := s.of(l)
-	return sha256.Sum256(append(known[:], of[:]...))
+	return known
 }
 
-func (s *sums) decision(x Decision) sum {
-	x.Rule = ""
-	return s.of(x)
+func (s *sums) decision(x *Decision) sum {
+	s.text = s.text[:0].decision(x)
+	return sha256.Sum256(s.text)
 }
 
 func (p *Plan) sums() *sums {
 	s := &sums{cases: map[clauses]sum{}}
-	s.coder = json.NewEncoder(&s.text)
 	for i := range p.Sources {
 		var events [][]sum
 		for j := range p.Sources[i].Events {
 			leaves := p.Sources[i].Events[j].Leaves
 			all := make([]sum, len(leaves))
 			for k := range leaves {
-				all[k] = s.leaf(leaves[k])
+				all[k] = s.leaf(&leaves[k])
 			}
 			events = append(events, all)
 		}
@@ -104,11 +97,8 @@ func (p *Plan) sums() *sums {
 		for j := range p.Flows[i].Events {
 			decisions := p.Flows[i].Events[j].Decisions
 			all := make([]sum, len(decisions))
-			nothing := s.decision(Decision{})
 			for k := range decisions {
-				if all[k] = nothing; decisions[k].Technique.Name != "" || decisions[k].Clear != "" {
-					all[k] = s.decision(decisions[k])
-				}
+				all[k] = s.decision(&decisions[k])
 			}
 			events = append(events, all)
 		}
@@ -145,7 +135,7 @@ func (p *Plan) setHashes() {
 	}
 }
 
-func (d *digest) sums(all ...sum) {
+func (d *digest) sums(all []sum) {
 	for i := range all {
 		d.sum.Write(all[i][:])
 	}
@@ -155,15 +145,15 @@ func (d *digest) source(source *Source, s *sums, leaves [][]sum) {
 	bare := *source
 	bare.Key.Rule, bare.Headers, bare.Events = "", nil, nil
 	d.add(bare, len(source.Headers))
-	for _, h := range source.Headers {
-		d.add(h.Name)
-		d.sums(s.leaf(h.Leaf))
+	for i := range source.Headers {
+		d.add(source.Headers[i].Name)
+		d.sums([]sum{s.leaf(&source.Headers[i].Leaf)})
 	}
 	d.add(len(source.Events))
 	for i := range source.Events {
 		d.event(&source.Events[i])
 		d.add(len(leaves[i]))
-		d.sums(leaves[i]...)
+		d.sums(leaves[i])
 	}
 }
 
@@ -176,15 +166,15 @@ func (d *digest) event(e *Event) {
 
 func (d *digest) flow(f *Flow, s *sums, rules [][]sum) {
 	d.add(f.Source, f.Recipient, len(f.Headers))
-	for _, x := range f.Headers {
-		d.sums(s.decision(x))
+	for i := range f.Headers {
+		d.sums([]sum{s.decision(&f.Headers[i])})
 	}
 	d.add(len(f.Events))
 	for i := range f.Events {
 		e := f.Events[i]
 		e.Decisions = nil
 		d.add(e, len(rules[i]))
-		d.sums(rules[i]...)
+		d.sums(rules[i])
 	}
 }
 
@@ -201,16 +191,18 @@ func (d *digest) share(p *Plan, recipient int, s *sums) {
 		}
 		source := &p.Sources[f.Source]
 		d.add(source.Instance, source.Topics, source.Format, len(f.Headers))
-		for j, x := range f.Headers {
-			d.sums(s.leaf(source.Headers[j].Leaf), s.decision(x))
+		for j := range f.Headers {
+			d.sums([]sum{s.leaf(&source.Headers[j].Leaf), s.decision(&f.Headers[j])})
 		}
 		d.add(len(f.Events))
 		for j := range f.Events {
 			d.event(&source.Events[j])
 			d.add(f.Events[j].Only, f.Events[j].KeyFrom)
-			for k, x := range f.Events[j].Decisions {
-				if x.Technique.Name != "" && x.Technique.Name != Drop {
-					d.sums(s.leaves[f.Source][j][k], s.rules[i][j][k])
+			leaves, rules, decisions := s.leaves[f.Source][j], s.rules[i][j], f.Events[j].Decisions
+			for k := range decisions {
+				if name := decisions[k].Technique.Name; name != "" && name != Drop {
+					d.sum.Write(leaves[k][:])
+					d.sum.Write(rules[k][:])
 				}
 			}
 			d.add("end")

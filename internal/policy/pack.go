@@ -44,10 +44,19 @@ type pathAt struct {
 
 // field is one line of `fields:`.
 type field struct {
-	path event.Path
-	text string // the path as it is written
-	at   place
-	spec *spec
+	path  event.Path
+	below string // the path's canonical spelling behind that of its object; "": it climbs, so that has to be spelled anew
+	text  string // the path as it is written
+	at    place
+	spec  *spec
+}
+
+func newField(path event.Path, text string, at place, s *spec) field {
+	f := field{path: path, text: text, at: at, spec: s}
+	if len(path) == 0 || path[0].Kind != event.Parent {
+		f.below = path.String()[len("$"):]
+	}
+	return f
 }
 
 type header struct {
@@ -281,7 +290,7 @@ func (r reader) fields(n *node, in frame) []field {
 		path, ok := r.path(e.key, in)
 		s := r.spec(e.value, in)
 		if ok && s != nil {
-			out = append(out, field{path, e.key.text, e.key.place, s})
+			out = append(out, newField(path, e.key.text, e.key.place, s))
 		}
 	}
 	return out

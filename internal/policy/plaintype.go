@@ -4,7 +4,7 @@ package policy
 
 import (
 	"fmt"
-	"regexp"
+	"regexp/syntax"
 )
 
 var typeKinds = map[string]TypeKind{"integer": TypeInteger, "number": TypeNumber, "boolean": TypeBoolean, "string": TypeString}
@@ -119,7 +119,7 @@ func (r reader) pattern(pattern, limit *node, t *Type) bool {
 	if pattern != nil {
 		text, good := r.text(pattern, "pattern")
 		if good {
-			if _, err := regexp.Compile(text); err != nil {
+			if _, err := syntax.Parse(text, syntax.Perl); err != nil { // it is compiled where values are matched
 				r.add(pattern.place, fmt.Sprintf("pattern: %v", err), "patterns are RE2 and match the whole text")
 				good = false
 			}

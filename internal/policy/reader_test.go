@@ -100,3 +100,11 @@ func TestLineEndsAndByteOrderMarksSayNothing(t *testing.T) {
 		}
 	}
 }
+
+func TestWordsReadAtAGlance(t *testing.T) {
+	for _, text := range []string{"yes", "No", "on", "OFF", "true", "False", "falſe", "FALSE", "null", "yeſ", "nan", "inf", "y", "n", "e3", "x0", "o7", "text", "url", "offset", "object-id", "number"} {
+		if unmistakable(text) && ambiguousSpelling.MatchString(text) {
+			t.Errorf("%q is unmistakable, and some reader takes it for something else", text)
+		}
+	}
+}

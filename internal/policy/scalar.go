@@ -4,6 +4,7 @@ package policy
 
 import (
 	"regexp"
+	"strings"
 )
 
 // scalarKind is what a scalar is to readers of YAML.
@@ -37,10 +38,20 @@ func scalarOf(text string) scalarKind {
 		return null
 	case text == "true" || text == "false":
 		return boolean
+	case unmistakable(text):
+		return plain
 	case integerSpelling.MatchString(text) || decimalSpelling.MatchString(text):
 		return number
 	case ambiguousSpelling.MatchString(text):
 		return ambiguous
 	}
 	return plain
+}
+
+// unmistakable tells of most words at a glance what ambiguousSpelling says of them: a pack has thousands.
+// No number or date begins with a letter, and the words that some reader takes for something else are short.
+func unmistakable(text string) bool {
+	c := text[0]
+	letter := 'a' <= c|0x20 && c|0x20 <= 'z'
+	return letter && (len(text) > len("falſe") || !strings.ContainsRune("yntof", rune(c|0x20)))
 }

@@ -127,7 +127,7 @@ func leafSchema(paths string) schema {
 		"form": oneOf(words("number", "text"), schema{"enum": [][]string{{"lat", "lon"}, {"lon", "lat"}}}),
 	}
 	properties, depends := schema{}, schema{}
-	for _, key := range fieldKeys() {
+	for _, key := range fieldKeys {
 		properties[key] = known[key]
 		if known[key] == nil {
 			properties[key] = true // a word that is not described here yet

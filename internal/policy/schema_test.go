@@ -126,7 +126,7 @@ func TestSchemasRefuse(t *testing.T) {
 
 // TestSchemaDescribesEverything fails when the language has a word that the schemas describe as anything.
 func TestSchemaDescribesEverything(t *testing.T) {
-	for _, key := range fieldKeys() {
+	for _, key := range fieldKeys {
 		if leafSchema("path")["properties"].(schema)[key] == any(true) {
 			t.Errorf("schema.go does not describe %q beside class:", key)
 		}

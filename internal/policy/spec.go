@@ -35,7 +35,7 @@ func (r reader) spec(n *node, in frame) *spec {
 	case has["value"], has["fields"], has["keys"], has["values"]:
 		return &spec{at: n.place, place: r.shape(n, "", false)}
 	}
-	known, unknown := fieldKeys(), 0
+	known, unknown := fieldKeys, 0
 	for _, p := range n.pairs {
 		if !slices.Contains(known, p.key.text) {
 			r.unknownKey(p.key, "a field", known)
@@ -127,9 +127,7 @@ func (r reader) document(n *node) *spec {
 }
 
 // fieldKeys are the words that can stand beside class: or plain:, and these two.
-func fieldKeys() []string {
-	return append([]string{"class", "plain", "or", "nullable"}, slices.Sorted(maps.Keys(options))...)
-}
+var fieldKeys = append([]string{"class", "plain", "or", "nullable"}, slices.Sorted(maps.Keys(options))...)
 
 func keysOf(n *node) map[string]bool {
 	has := map[string]bool{}
@@ -149,6 +147,9 @@ func classNames() []string {
 }
 
 func (r reader) class(n *node) (Class, bool) {
+	if _, known := classes[Class(n.text)]; known && n.kind == scalarNode && n.scalar == plain {
+		return Class(n.text), true
+	}
 	s, ok := r.word(n, "class", classNames()...)
 	return Class(s), ok
 }
@@ -232,7 +233,7 @@ func identifierClasses() []Class {
 
 // leafSpec reads {class: …, …} and {plain: …, …}.
 func (r reader) leafSpec(n *node, in frame) *spec {
-	o, _ := r.object(n, "a field", fieldKeys()...)
+	o, _ := r.object(n, "a field", fieldKeys...)
 	l := &Leaf{Class: Plain}
 	if c := o.take("class"); c != nil {
 		class, ok := r.class(c)
