@@ -61,7 +61,12 @@ type decided struct {
 	output    event.Output
 }
 
-func (h *heldSink) reset() { *h = heldSink{decided: h.decided[:0], poisoned: h.poisoned[:0]} }
+// reset lets the outputs of the record before go.
+func (h *heldSink) reset() {
+	clear(h.decided)
+	clear(h.poisoned)
+	*h = heldSink{decided: h.decided[:0], poisoned: h.poisoned[:0]}
+}
 
 func (h *heldSink) Forward(recipient int, _ *event.Record, out *event.Output) error {
 	kept := event.Output{Key: slices.Clone(out.Key), Value: slices.Clone(out.Value), Time: out.Time}
