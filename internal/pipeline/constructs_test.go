@@ -107,6 +107,11 @@ events:
     subject: $.payload
     fields:
       $.payload: account
+  open:
+    when: {$.kind: open, $.payload: {exists: true}}
+    subject: none
+    fields:
+      $.payload: account
   cases:
     when: {$.kind: cases}
     subject: none
@@ -131,6 +136,9 @@ events:
 		"broken text in it":                  {`{"payload":"{\"id\":\"\\ud800\"}"}`, `all: {}`},
 		"with another event it is one value": {`{"kind":"text","payload":"123"}`, `all: {"payload":"ACC1"} key=ACC1`},
 		"and a number may be there":          {`{"kind":"text","payload":123}`, `all: {"payload":"ACC1"} key=ACC1`},
+		"no object in its place":             {`{"kind":"text","payload":{"x":"ann@example.org"},"s":1}`, `all: withheld, no-subject`},
+		"an object where anybody may act":    {`{"kind":"open","payload":{"x":"ann@example.org","y":[1,2,3]}}`, `all: {}`},
+		"an array where anybody may act":     {`{"kind":"open","payload":["ann@example.org","bob"]}`, `all: {}`},
 		"or one of its cases":                {`{"kind":"cases","as":"id","payload":"123"}`, `all: {"payload":"OBJ1"}`},
 		"or another":                         {`{"kind":"cases","payload":"{\"x\":1}"}`, `all: {"payload":"{\"x\":1}"}`},
 		"an object instead":                  {`{"payload":{"id":"p"}}`, `all: {}`},
@@ -393,7 +401,15 @@ events:
       list[*]: {plain: integer}
   record:
     in: $
+    when: {$.j: {absent: true}}
     subject: none
+  text:
+    in: $
+    when: {$.j: {exists: true}, $.f: {exists: true}}
+    subject: none
+    fields:
+      $.f: account
+      $.j: {cases: [{when: {k: a}, class: account}, {plain: {max: 10}}]}
 `)}}, "")
 	if err != nil {
 		f.Fatal(err)

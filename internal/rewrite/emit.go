@@ -145,6 +145,8 @@ func (w *Worker) own(at int32, o *owner) {
 func (w *Worker) measure(dst []byte, at int32, o *op) ([]byte, bool) {
 	e := &w.tape[at]
 	switch {
+	case o.verb == writeText && (e.kind == object || e.kind == array): // no text: on the tape because a condition looks here
+		return dst, false
 	case o.verb == writeText:
 		return w.leaf(dst, at, o)
 	case e.kind == member && o.verb == writeMember:
