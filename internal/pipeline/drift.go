@@ -103,44 +103,29 @@ func (d *Drift) observe(source string, leaves []rewrite.Leaf, now int64) {
 
 // count counts the unknown names on the way to a leaf, each once for a sample.
 func (d *Drift) count(source string, l *rewrite.Leaf, once map[string]bool) {
-	for i := l.Known; i < len(l.Path); i++ {
-		if l.Path[i].Kind != event.Name {
-			continue
-		}
-		object := objectOf(source, l, i)
-		m := d.objects[object]
-		if m == nil {
-			if len(d.objects) >= mostDrift {
-				return
+	var to event.Path
+	for i, s := range l.Path {
+		if s.Kind == event.Name && i >= l.Known {
+			object := source + " " + to.String()
+			m := d.objects[object]
+			if m == nil {
+				if len(d.objects) >= mostDrift {
+					return
+				}
+				m = &members{names: map[string]int{}}
+				d.objects[object] = m
 			}
-			m = &members{names: map[string]int{}}
-			d.objects[object] = m
+			if !once[object] {
+				once[object] = true
+				m.samples++
+			}
+			if one := object + " " + s.Name; !once[one] && len(m.names) <= mostSiblings && len(s.Name) <= longestWord {
+				once[one] = true
+				m.names[s.Name]++
+			}
 		}
-		if !once[object] {
-			once[object] = true
-			m.samples++
-		}
-		name := l.Path[i].Name
-		if one := object + " " + name; !once[one] && len(m.names) <= mostSiblings && len(name) <= longestWord {
-			once[one] = true
-			m.names[name]++
-		}
+		to, _ = d.step(source, to, l, i)
 	}
-}
-
-// objectOf names the object that the i-th step of a leaf's path is a member of, without indexes.
-func objectOf(source string, l *rewrite.Leaf, i int) string {
-	return source + " " + general(l.Path[:i]).String()
-}
-
-func general(p event.Path) event.Path {
-	out := make(event.Path, len(p))
-	for i, s := range p {
-		if out[i] = s; s.Kind == event.Index {
-			out[i] = event.Segment{Kind: event.Each}
-		}
-	}
-	return out
 }
 
 // What is known of an unknown name: that it is one of the format's, because most objects have it; that it is data; or nothing yet.
@@ -152,9 +137,23 @@ const (
 	isData
 )
 
-func (d *Drift) kindOf(source string, l *rewrite.Leaf, i int) nameKind {
-	name := l.Path[i].Name
-	m := d.objects[objectOf(source, l, i)]
+// step appends the i-th step of a leaf's path: [*] for an index, .* for a name that is data.
+func (d *Drift) step(source string, to event.Path, l *rewrite.Leaf, i int) (event.Path, nameKind) {
+	s, kind := l.Path[i], isWord
+	switch {
+	case s.Kind == event.Index:
+		s = event.Segment{Kind: event.Each}
+	case s.Kind == event.Name && i < l.Known && l.Data[i]:
+		s = event.Segment{Kind: event.Members}
+	case s.Kind == event.Name && i >= l.Known:
+		if kind = d.kindOf(d.objects[source+" "+to.String()], s.Name); kind == isData {
+			s = event.Segment{Kind: event.Members}
+		}
+	}
+	return append(to, s), kind
+}
+
+func (d *Drift) kindOf(m *members, name string) nameKind {
 	switch {
 	case m == nil || len(m.names) > mostSiblings || len(name) > longestWord || !word.MatchString(name):
 		return isData
@@ -166,26 +165,17 @@ func (d *Drift) kindOf(source string, l *rewrite.Leaf, i int) nameKind {
 	return isData // names of people come back too, but not in most objects
 }
 
-// shown gives a path without anything that may be data: [*] for indexes, .* for names that are data.
+// shown gives a path without anything that may be data.
 func (d *Drift) shown(source string, l *rewrite.Leaf) (path string, known nameKind) {
-	out := make(event.Path, 0, len(l.Path))
-	for i, s := range l.Path {
-		switch {
-		case s.Kind == event.Index:
-			s = event.Segment{Kind: event.Each}
-		case s.Kind == event.Name && i < l.Known && l.Data[i]:
-			s = event.Segment{Kind: event.Members}
-		case s.Kind == event.Name && i >= l.Known:
-			switch kind := d.kindOf(source, l, i); kind {
-			case undecided:
-				return "", undecided
-			case isData:
-				known, s = isData, event.Segment{Kind: event.Members}
-			}
+	var to event.Path
+	for i := range l.Path {
+		var kind nameKind
+		if to, kind = d.step(source, to, l, i); kind == undecided {
+			return "", undecided
 		}
-		out = append(out, s)
+		known = max(known, kind)
 	}
-	return out.String(), known
+	return to.String(), known
 }
 
 // misfit notes that a value was not what its class says.

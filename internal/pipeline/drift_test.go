@@ -13,6 +13,7 @@ import (
 	"github.com/nymstream/nymstream/internal/event"
 	"github.com/nymstream/nymstream/internal/keyring"
 	"github.com/nymstream/nymstream/internal/policy"
+	"github.com/nymstream/nymstream/internal/rewrite"
 )
 
 const driftPack = `language: 1
@@ -95,4 +96,20 @@ func drifted(t *testing.T, payload string, samples int) (told, outputs []string)
 	}
 	slices.Sort(told)
 	return told, n.outputs
+}
+
+// TestDriftBelowNamesThatAreData: a new field in a map of people is one field, however many people there are.
+func TestDriftBelowNamesThatAreData(t *testing.T) {
+	d := NewDrift(func(DriftNote) {})
+	for i := range 3 * mostDrift {
+		l := rewrite.Leaf{Known: 2, Data: []bool{false, true}, Raw: []byte("1")}
+		l.Path = event.Path{{Name: "map"}, {Name: fmt.Sprint("person", i)}, {Name: "fresh"}}
+		d.observe("s", []rewrite.Leaf{l}, 1)
+	}
+	if len(d.objects) != 1 {
+		t.Errorf("want one object, got %d", len(d.objects))
+	}
+	if !d.told[DriftNote{Source: "s", Kind: DriftPath, Path: "$.map.*.fresh"}] || len(d.told) != 1 {
+		t.Errorf("want $.map.*.fresh told, got %v", d.told)
+	}
 }

@@ -109,6 +109,18 @@ func (w *Worker) Event() (index int, known bool, err error) {
 	return 0, false, nil
 }
 
+// emptied gives an empty map. One that was large once is not cleared for every record that comes after.
+func emptied[K comparable, V any](m map[K]V) map[K]V {
+	const usual = 1 << 10
+	switch {
+	case len(m) > usual:
+		return map[K]V{}
+	case len(m) > 0:
+		clear(m)
+	}
+	return m
+}
+
 // among tells whether the event is looked for where the element at hand stands.
 func (k *kindOf) among(array *node) bool {
 	if array == nil {
@@ -120,9 +132,7 @@ func (k *kindOf) among(array *node) bool {
 // collect takes in the people whom the event names, as far as anybody asks for them.
 func (w *Worker) collect() {
 	w.scope.People.Reset()
-	if len(w.answers) > 0 {
-		clear(w.answers)
-	}
+	w.answers = emptied(w.answers)
 	tape, people := w.tape, w.kind.people
 	for i := range tape {
 		e := &tape[i]
@@ -196,9 +206,7 @@ func (w *Worker) Append(dst []byte, flow int, d *keyring.Domain) ([]byte, error)
 	w.ops, w.scope.Domain, w.fault = s.ops, d, nil
 	start := len(dst)
 	w.most = start + w.program.options.MaxOutput
-	if len(w.names) > 0 {
-		clear(w.names)
-	}
+	w.names = emptied(w.names)
 	dst, _ = w.container(dst, 0)
 	if w.fault != nil {
 		return dst[:start], w.fault
