@@ -5,33 +5,9 @@ package pipeline
 import (
 	"strings"
 	"testing"
-	"testing/fstest"
-	"time"
-
-	"github.com/nymstream/nymstream/internal/keyring"
-	"github.com/nymstream/nymstream/internal/policy"
 )
 
 // What a reader with bad intentions tried, and got.
-
-// attacked makes a pipeline of a policy and a pack.
-func attacked(t *testing.T, pol, pack string, o Options) *Pipeline {
-	t.Helper()
-	pack = "language: 1\npack: nested\nversion: 1\n" + pack
-	plan, err := policy.LoadBytes("policy.yaml", []byte(pol), fstest.MapFS{"nested.yaml": {Data: []byte(pack)}}, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	keys, err := keyring.Ephemeral("test", []string{"all"}, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := New(plan, keys, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
 
 // withClasses is the policy of the other tests with these rules.
 func withClasses(classes string) string {
@@ -41,7 +17,7 @@ func withClasses(classes string) string {
 
 // case with [*] beside [0] in the condition's array
 func TestAdversaryCaseOverlap(t *testing.T) {
-	p := attacked(t, withClasses("account: pseudonym, email: pseudonym, plain: keep"), `
+	p := pipelineOf(t, withClasses("account: pseudonym, email: pseudonym, plain: keep"), `
 events:
   e:
     subject: $.by
@@ -75,7 +51,7 @@ events:
 		if order == "" {
 			pack += "      $.a[0]: phone\n"
 		}
-		p := attacked(t, withClasses("account: pseudonym, phone: drop, plain: keep"), pack, Options{})
+		p := pipelineOf(t, withClasses("account: pseudonym, phone: drop, plain: keep"), pack, Options{})
 		n := decide(t, p, value(`{"by":1,"kind":"word","a":["+4915112345678","x"]}`))
 		if strings.Contains(n.outputs[0], "4915112345678") {
 			t.Error("a[0] is a telephone number that is dropped, and left")
@@ -86,7 +62,7 @@ events:
 // tombstone after event with a key of its own
 func TestAdversaryTombstoneKey(t *testing.T) {
 	pol := strings.Replace(withClasses("account: pseudonym, group: pseudonym, plain: keep"), "    topic: clean\n", "    topic: clean\n    key: source\n", 1)
-	p := attacked(t, pol, `
+	p := pipelineOf(t, pol, `
 record: {key: account}
 events:
   g:
@@ -112,7 +88,7 @@ events:
 // a record key of one event leaves because another event's does
 func TestAdversaryKeyWithoutRule(t *testing.T) {
 	pol := strings.Replace(withClasses("group: pseudonym, plain: keep"), "    topic: clean\n", "    topic: clean\n    key: source\n", 1)
-	p := attacked(t, pol, `
+	p := pipelineOf(t, pol, `
 record: {key: group}
 events:
   g:
@@ -136,7 +112,7 @@ events:
 
 // subject of a field with cases
 func TestAdversarySubjectCases(t *testing.T) {
-	p := attacked(t, withClasses("account: pseudonym, email: pseudonym, plain: keep"), `
+	p := pipelineOf(t, withClasses("account: pseudonym, email: pseudonym, plain: keep"), `
 events:
   e:
     subject: $.value
@@ -155,7 +131,7 @@ events:
 
 // count of a document
 func TestAdversaryDocumentArray(t *testing.T) {
-	p := attacked(t, withClasses("account: pseudonym, plain: keep"), `
+	p := pipelineOf(t, withClasses("account: pseudonym, plain: keep"), `
 events:
   e:
     when: {$.payload: {exists: true}}
@@ -170,7 +146,7 @@ events:
 }
 
 func TestAdversaryMapNameMeetsField(t *testing.T) {
-	p := attacked(t, withClasses("name: {truncate: {keep: 3}}, plain: keep"), `
+	p := pipelineOf(t, withClasses("name: {truncate: {keep: 3}}, plain: keep"), `
 events:
   e:
     subject: none

@@ -31,11 +31,17 @@ recipients:
     classes: {account: pseudonym, handle: pseudonym, object-id: pseudonym, group: pseudonym, plain: keep, email: seal, url: pseudonym, name: presence}
 `
 
-// constructs makes a pipeline of one pack.
-func constructs(t *testing.T, pack string) *Pipeline {
+// constructs makes a pipeline of one pack under constructsPolicy.
+func constructs(t testing.TB, pack string) *Pipeline {
+	t.Helper()
+	return pipelineOf(t, constructsPolicy, pack, Options{})
+}
+
+// pipelineOf makes a pipeline of a policy and the rest of its pack.
+func pipelineOf(t testing.TB, text, pack string, o Options) *Pipeline {
 	t.Helper()
 	pack = "language: 1\npack: nested\nversion: 1\n" + pack
-	plan, err := policy.LoadBytes("policy.yaml", []byte(constructsPolicy), fstest.MapFS{"nested.yaml": {Data: []byte(pack)}}, "")
+	plan, err := policy.LoadBytes("policy.yaml", []byte(text), fstest.MapFS{"nested.yaml": {Data: []byte(pack)}}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +49,7 @@ func constructs(t *testing.T, pack string) *Pipeline {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := New(plan, keys, Options{})
+	p, err := New(plan, keys, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -382,10 +388,7 @@ func FuzzConstructs(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	plan, err := policy.LoadBytes("policy.yaml", []byte(constructsPolicy), fstest.MapFS{"nested.yaml": {Data: []byte(`language: 1
-pack: nested
-version: 1
-each: ["$.entry[*].changes[*]"]
+	p := pipelineOf(f, constructsPolicy, `each: ["$.entry[*].changes[*]"]
 fields:
   $.m: {keys: account, values: {subject: key, fields: {mail: email, v: {plain: {max: 20}}}}}
   $.j: {decode: json, value: object-id, fields: {id: account, m: {keys: handle, values: {plain: number}}, in: {decode: form, fields: {a: account}}}}
@@ -410,18 +413,7 @@ events:
     fields:
       $.f: account
       $.j: {cases: [{when: {k: a}, class: account}, {plain: {max: 10}}]}
-`)}}, "")
-	if err != nil {
-		f.Fatal(err)
-	}
-	keys, err := keyring.Ephemeral("test", []string{"all"}, time.Now())
-	if err != nil {
-		f.Fatal(err)
-	}
-	p, err := New(plan, keys, Options{Limits: rewrite.Options{MaxBytes: 1 << 16, MaxFields: 1 << 10}})
-	if err != nil {
-		f.Fatal(err)
-	}
+`, Options{Limits: rewrite.Options{MaxBytes: 1 << 16, MaxFields: 1 << 10}})
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		n := decide(t, p, event.Record{Value: payload})
 		for _, out := range n.values {

@@ -8,11 +8,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"testing/fstest"
-	"time"
-
-	"github.com/nymstream/nymstream/internal/keyring"
-	"github.com/nymstream/nymstream/internal/policy"
 )
 
 // TestDocumentedTechniques runs the table of docs/POLICY.md that shows what each technique makes of a value.
@@ -52,21 +47,10 @@ func documented(t *testing.T, rule, class, before, after string) {
 	if class == "array" {
 		field = "$.field[*]: {plain: integer}"
 	}
-	pack := "language: 1\npack: nested\nversion: 1\nevents:\n  all:\n    subject: $.by\n    fields:\n      $.by: account\n      " + field + "\n"
+	pack := "events:\n  all:\n    subject: $.by\n    fields:\n      $.by: account\n      " + field + "\n"
 	text := strings.Replace(constructsPolicy, "    classes: {account: pseudonym, handle: pseudonym, object-id: pseudonym, group: pseudonym, plain: keep, email: seal, url: pseudonym, name: presence}\n",
 		fmt.Sprintf("    classes: {account: pseudonym}\n    paths:\n      raw:\n        $.field: %s\n", rule), 1)
-	plan, err := policy.LoadBytes("policy.yaml", []byte(text), fstest.MapFS{"nested.yaml": {Data: []byte(pack)}}, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	keys, err := keyring.Ephemeral("test", []string{"all"}, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := New(plan, keys, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := pipelineOf(t, text, pack, Options{})
 	n := decide(t, p, value(`{"by":"7","field":`+before+`}`))
 	want := `^\{"by":"[^"]+"\}$`
 	if after != "" {

@@ -7,19 +7,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"github.com/nymstream/nymstream/internal/event"
-	"github.com/nymstream/nymstream/internal/keyring"
-	"github.com/nymstream/nymstream/internal/policy"
 	"github.com/nymstream/nymstream/internal/rewrite"
 )
 
-const driftPack = `language: 1
-pack: nested
-version: 1
-events:
+const driftPack = `events:
   post:
     subject: $.by
     fields:
@@ -73,21 +67,10 @@ func TestDrift(t *testing.T) {
 // drifted sends a payload several times, a second apart, and gives what was told, sorted, and what left.
 func drifted(t *testing.T, payload string, samples int) (told, outputs []string) {
 	t.Helper()
-	plan, err := policy.LoadBytes("policy.yaml", []byte(constructsPolicy), fstest.MapFS{"nested.yaml": {Data: []byte(driftPack)}}, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	keys, err := keyring.Ephemeral("test", []string{"all"}, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
 	now := time.Now()
-	p, err := New(plan, keys, Options{Now: func() time.Time { now = now.Add(time.Second); return now }, Drift: NewDrift(func(n DriftNote) {
+	p := pipelineOf(t, constructsPolicy, driftPack, Options{Now: func() time.Time { now = now.Add(time.Second); return now }, Drift: NewDrift(func(n DriftNote) {
 		told = append(told, strings.TrimSpace(n.Kind+" "+n.Path+" "+n.Class))
 	})})
-	if err != nil {
-		t.Fatal(err)
-	}
 	n := &note{pipeline: p, worker: p.Worker()}
 	for range samples {
 		if err := n.worker.Process([]event.Record{{Topic: "raw", Time: now.UnixMilli(), Value: []byte(payload)}}, n); err != nil {

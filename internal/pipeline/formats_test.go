@@ -7,12 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"github.com/nymstream/nymstream/internal/event"
-	"github.com/nymstream/nymstream/internal/keyring"
-	"github.com/nymstream/nymstream/internal/policy"
 )
 
 // wrapped is a format of one byte before the document: "!" can never be decoded, "?" needs something that is down.
@@ -39,24 +36,13 @@ func (short) Encode(dst, document []byte) ([]byte, error) {
 }
 
 func TestFormats(t *testing.T) {
-	plan, err := policy.LoadBytes("policy.yaml", []byte(constructsPolicy), fstest.MapFS{"nested.yaml": {Data: []byte(driftPack)}}, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	keys, err := keyring.Ephemeral("test", []string{"all"}, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := New(plan, keys, Options{Decoders: []Decoder{wrapped{}}, Encoders: []Encoder{short{}}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := pipelineOf(t, constructsPolicy, driftPack, Options{Decoders: []Decoder{wrapped{}}, Encoders: []Encoder{short{}}})
 	wantLines(t, decide(t, p, value(`x{"by":1}`)), `all: <{"by":"ACC1"} key=ACC1`)
 	wantLines(t, decide(t, p, value(`!`)), "all: quarantined, malformed at wrapping")
 	wantLines(t, decide(t, p, value(`x{"by":1,"kind":"`+string(bytes.Repeat([]byte("k"), 30))+`"}`)), "all: quarantined, malformed at schema")
 	wantLines(t, decide(t, p, value(`x{"by"`)), "all: quarantined, malformed")
 	n := &note{pipeline: p, worker: p.Worker()}
-	err = n.worker.Process([]event.Record{{Topic: "raw", Time: time.Now().UnixMilli(), Value: []byte("?")}}, n)
+	err := n.worker.Process([]event.Record{{Topic: "raw", Time: time.Now().UnixMilli(), Value: []byte("?")}}, n)
 	if !errors.Is(err, event.ErrTransient) || len(n.lines) > 0 {
 		t.Errorf("want the batch to be held back, got %v and %q", err, n.lines)
 	}

@@ -190,7 +190,7 @@ func spelled(v any) string {
 // TestRandomRecords sends made-up records with everything that packs can say through the pipeline: no canary leaves, every element is
 // decided as if it were alone in its record, and in a batch as by itself.
 func TestRandomRecords(t *testing.T) {
-	p := attacked(t, withClasses("account: pseudonym, handle: pseudonym, object-id: pseudonym, group: pseudonym, url: pseudonym, plain: keep, email: {seal: {deterministic: true}}, timestamp: {time: shift}"), randomPack, Options{})
+	p := pipelineOf(t, withClasses("account: pseudonym, handle: pseudonym, object-id: pseudonym, group: pseudonym, url: pseudonym, plain: keep, email: {seal: {deterministic: true}}, timestamp: {time: shift}"), randomPack, Options{})
 	forwarded, quarantined := 0, 0
 	var batch []event.Record
 	var want []string
