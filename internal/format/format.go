@@ -53,6 +53,17 @@ type Options struct {
 	MaxValues int
 }
 
+// framed gives the id of a record's schema and what stands behind it, within the limit.
+func (o *Options) framed(rec *event.Record) (id int, payload []byte, err error) {
+	if rec.Value == nil {
+		return 0, nil, poison(event.Malformed, "")
+	}
+	if id, payload, err = wire(rec.Value); err == nil && len(payload) > o.MaxBytes {
+		err = poison(event.TooLarge, "")
+	}
+	return id, payload, err
+}
+
 const (
 	defaultMaxBytes  = 10 << 20
 	defaultMaxDepth  = 128

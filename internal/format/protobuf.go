@@ -30,15 +30,9 @@ func newProtobufDecoder(o Options) Decoder {
 }
 
 func (d protobufDecoder) Decode(dst []byte, rec *event.Record) ([]byte, error) {
-	if rec.Value == nil {
-		return dst, poison(event.Malformed, "")
-	}
-	id, payload, err := wire(rec.Value)
+	id, payload, err := d.framed(rec)
 	if err != nil {
 		return dst, err
-	}
-	if len(payload) > d.MaxBytes {
-		return dst, poison(event.TooLarge, "")
 	}
 	schema, err := d.schemas.of(id)
 	if err != nil {
