@@ -140,8 +140,8 @@ func (d *demo) feed(ctx context.Context) error {
 // run sanitizes until every event fed is committed.
 func (d *demo) run(ctx context.Context) error {
 	meters := newMeters(d.registry)
-	var live atomic.Pointer[generation]
-	live.Store(&generation{plan: d.plan, pipeline: d.pipeline})
+	var live atomic.Pointer[boundPlan]
+	live.Store(&boundPlan{plan: d.plan, pipeline: d.pipeline})
 	o := stream.Options{
 		Connection: stream.Connection{Brokers: d.broker.ListenAddrs()},
 		Group:      "demo", Instance: "demo", Quarantine: demoQuarantine, Logger: zerolog.Nop(), Registerer: d.registry,

@@ -130,7 +130,7 @@ func Push(ctx context.Context, to, token string, data []byte, check, more bool) 
 }
 
 // latest is the plan at work, or the one that waits for its topics.
-func (s *Service) latest() *generation {
+func (s *Service) latest() *boundPlan {
 	s.reload.Lock()
 	defer s.reload.Unlock()
 	if s.next != nil {

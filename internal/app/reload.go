@@ -21,8 +21,8 @@ import (
 	"github.com/nymstream/nymstream/internal/telemetry"
 )
 
-// generation is a plan bound to the keys, and the topics it needs.
-type generation struct {
+// boundPlan is a plan bound to the keys, and the topics it needs.
+type boundPlan struct {
 	plan       *policy.Plan
 	pipeline   *pipeline.Pipeline
 	formats    *formats
@@ -30,7 +30,7 @@ type generation struct {
 	recipients []stream.Recipient
 }
 
-func (s *Service) generation(plan *policy.Plan) (*generation, error) {
+func (s *Service) bind(plan *policy.Plan) (*boundPlan, error) {
 	f, err := newFormats(s.config, plan)
 	if err != nil {
 		return nil, err
@@ -45,7 +45,7 @@ func (s *Service) generation(plan *policy.Plan) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &generation{plan: plan, pipeline: p, formats: f, recipients: recipientTopics(plan)}
+	g := &boundPlan{plan: plan, pipeline: p, formats: f, recipients: recipientTopics(plan)}
 	for i := range plan.Sources {
 		g.sources = append(g.sources, plan.Sources[i].Topics...)
 	}
@@ -53,12 +53,12 @@ func (s *Service) generation(plan *policy.Plan) (*generation, error) {
 }
 
 // flows tells whether two plans read and write the same topics: then one takes over from the other without a pause.
-func (g *generation) flowsAs(other *generation) bool {
+func (g *boundPlan) flowsAs(other *boundPlan) bool {
 	return reflect.DeepEqual(g.sources, other.sources) && reflect.DeepEqual(g.recipients, other.recipients)
 }
 
 // use puts a plan to work: each worker takes it over before its next transaction.
-func (s *Service) use(g *generation) {
+func (s *Service) use(g *boundPlan) {
 	s.live.Store(g)
 	s.meters.since.Set(float64(time.Now().Unix()))
 }
@@ -119,7 +119,7 @@ func (s *Service) take(ctx context.Context, plan *policy.Plan) (Reloaded, error)
 			return out, fmt.Errorf("recipient %s: %w", plan.Recipients[i].Name, err)
 		}
 	}
-	g, err := s.generation(plan)
+	g, err := s.bind(plan)
 	if err != nil {
 		return out, err
 	}

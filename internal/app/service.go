@@ -43,11 +43,11 @@ type Service struct {
 	meters   *meters
 	drift    *pipeline.Drift
 
-	live    atomic.Pointer[generation] // the plan at work
+	live    atomic.Pointer[boundPlan] // the plan at work
 	stream  atomic.Pointer[stream.Stream]
 	pushing sync.Mutex        // one policy is sent at a time
 	reload  sync.Mutex        // one at a time
-	next    *generation       // waits for the stream to be opened anew; guarded by reload
+	next    *boundPlan        // waits for the stream to be opened anew; guarded by reload
 	seen    [sha256.Size]byte // what the policy's files held when they were read first
 	reopen  func()            // ends the stream that runs
 }
@@ -81,7 +81,7 @@ func New(o ServiceOptions) (*Service, error) {
 	s.registry = telemetry.NewRegistry(o.Version)
 	s.meters = newMeters(s.registry)
 	s.drift = pipeline.NewDrift(s.drifted)
-	first, err := s.generation(plan)
+	first, err := s.bind(plan)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +102,7 @@ func (s *Service) drifted(n pipeline.DriftNote) {
 }
 
 // open makes a stream for a plan. It connects to nothing.
-func (s *Service) open(g *generation, metrics prometheus.Registerer) (*stream.Stream, error) {
+func (s *Service) open(g *boundPlan, metrics prometheus.Registerer) (*stream.Stream, error) {
 	options, err := streamOptions(s.config, g.plan, s.options.Lookup)
 	if err != nil {
 		return nil, err
@@ -225,11 +225,11 @@ func newMeters(r prometheus.Registerer) *meters {
 type meteredProcessor struct {
 	*pipeline.Worker
 	meters *meters
-	live   *atomic.Pointer[generation]
-	at     *generation
+	live   *atomic.Pointer[boundPlan]
+	at     *boundPlan
 }
 
-func (m *meters) processor(live *atomic.Pointer[generation]) stream.Processor {
+func (m *meters) processor(live *atomic.Pointer[boundPlan]) stream.Processor {
 	g := live.Load()
 	return &meteredProcessor{g.pipeline.Worker(), m, live, g}
 }
