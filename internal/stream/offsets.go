@@ -117,12 +117,12 @@ func readHistory(all map[tp]committed, partitions func(topic string) int) histor
 	h := history{known: make(map[string]int), full: make(map[string]bool)}
 	have := make(map[string]int)
 	for p, c := range all {
-		if c.offset < 0 && c.code == 0 {
+		if c.offset < 0 { // none, or one in an open transaction, which may be its first and end in an abort
 			continue
 		}
 		have[p.topic]++
 		h.known[p.topic] = max(h.known[p.topic], c.note.known)
-		if c.code == 0 && (c.note == note{} || c.note.known > 0) {
+		if c.note == (note{}) || c.note.known > 0 {
 			h.ran = true
 		}
 	}

@@ -239,6 +239,10 @@ func TestWhereAPartitionBegins(t *testing.T) {
 			t.Errorf("%s: got %d, %v; want %d %q", name, got, err, c.want, c.stop)
 		}
 	}
+	unstable := map[tp]committed{{"in", 0}: had(5, 0), {"in", 1}: {offset: -1, code: codeUnstableOffset}}
+	if h := readHistory(unstable, func(string) int { return 2 }); h.full["in"] {
+		t.Error("a partition whose first transaction is open, and may be aborted, counts as one that has an offset")
+	}
 	if n := (note{topicID: "abc-_", known: 7}); parseNote(n.String()) != n {
 		t.Errorf("note %q came back as %+v", n, parseNote(n.String()))
 	}
