@@ -15,6 +15,14 @@ const (
 	NotSelected // the recipient's from: or only: does not name this event
 	EpochEnded  // older than the last epoch that still serves late records
 	Tombstone   // a null value the recipient's key cannot carry
+	Withdrawn   // the newest word on the purpose is a no
+	Expired     // the consent has ended
+	Objected    // the person objects to the purpose
+	Restricted  // processing of the person's data is restricted
+	Minor       // the recipient may not have it of minors, or of those whose age is unknown
+	OptedOut    // opted out of sale or sharing, and the recipient buys or shares
+	LimitedUse  // use of sensitive data is limited, and the event has some
+	Erased      // the person was erased
 
 	// Quarantined: the record must be looked at.
 	Malformed       // not RFC 8259 JSON
@@ -39,6 +47,8 @@ const (
 var reasonNames = [reasons]string{
 	None: "none", UnknownType: "unknown-type", NoSubject: "no-subject", NoConsent: "no-consent", NotSelected: "not-selected",
 	EpochEnded: "epoch-ended", Tombstone: "tombstone",
+	Withdrawn: "withdrawn", Expired: "consent-expired", Objected: "objected", Restricted: "restricted", Minor: "minor",
+	OptedOut: "opted-out", LimitedUse: "limited-use", Erased: "erased",
 	Malformed: "malformed", InvalidUTF8: "invalid-utf8", DuplicateKey: "duplicate-key", TooDeep: "too-deep", TooLarge: "too-large",
 	NotObject: "not-object", IDsDisagree: "ids-disagree", PseudonymShaped: "pseudonym-shaped", FutureTime: "future-time",
 	OutputTooLarge: "output-too-large", CorruptBatch: "corrupt-batch", Bomb: "decompression-bomb",
