@@ -4,30 +4,27 @@ package keyring
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
-
-	"github.com/tink-crypto/tink-go/v2/tink"
 )
 
-// Extend makes the keys that will be needed soon: coming epochs, and quarantine keys of today and tomorrow.
+// Extend makes the keys that will be needed soon: coming epochs, quarantine keys of today and tomorrow, and roles that a
+// keyring of an older release lacks. It also takes keys into use that every instance knows by now.
 // Call it at start and every hour. Where nothing is due it does not touch the files.
 func (k *Keyring) Extend(now time.Time) error {
 	if !k.current.Load().contents.due(now) {
 		return nil
 	}
-	return k.change(func(c *contents, kek tink.AEAD) error {
-		for i := range c.Recipients {
-			if err := c.extendRecipient(&c.Recipients[i], kek, now); err != nil {
-				return err
-			}
-		}
-		return c.extendQuarantine(kek, now)
-	})
+	return k.change(func(c *contents, kek *kek) error { return c.extend(kek, now) })
 }
 
 func (c *contents) due(now time.Time) bool {
+	if c.Lookup == nil || c.Certificate == nil || c.Audit == nil ||
+		c.Store == nil || c.Store.ripe(now) || c.Control == nil || c.Control.ripe(now) {
+		return true
+	}
 	for _, name := range quarantineDays(now) {
 		if !c.hasDay(name) {
 			return true
@@ -36,9 +33,32 @@ func (c *contents) due(now time.Time) bool {
 	return slices.ContainsFunc(c.Recipients, func(r recipientEntry) bool { return r.wanting(now) })
 }
 
+func (c *contents) extend(k *kek, now time.Time) error {
+	for i := range c.Recipients {
+		if err := c.extendRecipient(&c.Recipients[i], k, now); err != nil {
+			return err
+		}
+	}
+	if c.Lookup == nil {
+		w, err := newWrapped(RoleLookup, k, wrapLabel(c.Tenant, RoleLookup, "", ""))
+		if err != nil {
+			return err
+		}
+		c.Lookup = &wrapped{Created: stamp(now), Keyset: w}
+	}
+	for _, role := range []Role{RoleCertificate, RoleAudit} {
+		if *c.signer(role) == nil {
+			if err := c.newSigner(role, k, now); err != nil {
+				return err
+			}
+		}
+	}
+	return errors.Join(c.extendControl(k, now), c.extendStore(k, now), c.extendQuarantine(k, now))
+}
+
 // AddRecipient gives a new recipient its keys; one that is there already gives ErrExists.
 func (k *Keyring) AddRecipient(r Recipient, now time.Time) error {
-	return k.change(func(c *contents, kek tink.AEAD) error { return c.addRecipient(r, kek, now) })
+	return k.change(func(c *contents, kek *kek) error { return c.addRecipient(r, kek, now) })
 }
 
 // SetRenew changes how long the recipient's epochs last. Those that are planned already keep their dates, so a keyring that was
@@ -47,7 +67,7 @@ func (k *Keyring) SetRenew(recipient string, renew time.Duration, now time.Time)
 	if err := (Recipient{Name: recipient, Renew: renew}).validate(); err != nil {
 		return err
 	}
-	return k.changeRecipient(recipient, func(c *contents, r *recipientEntry, kek tink.AEAD) error {
+	return k.changeRecipient(recipient, func(c *contents, r *recipientEntry, kek *kek) error {
 		r.Renew = duration(renew)
 		last := &r.Epochs[len(r.Epochs)-1]
 		switch {
@@ -76,151 +96,9 @@ func (k *Keyring) NewEpoch(recipient string, at, now time.Time) error {
 		return fmt.Errorf("keyring: a new epoch cannot begin before %s: every instance must have its keys by then; choose a time at least %s ahead",
 			stamp(now.Add(Notice)).Format(time.RFC3339), Notice)
 	}
-	return k.changeRecipient(recipient, func(c *contents, r *recipientEntry, kek tink.AEAD) error {
+	return k.changeRecipient(recipient, func(c *contents, r *recipientEntry, kek *kek) error {
 		return c.beginEpoch(r, stamp(at), kek, now)
 	})
-}
-
-// Rotate gives every keyset of a role that is in use or coming a new primary key; the old ones still open what they sealed.
-// Roles whose keys make pseudonyms or deterministic seals refuse, for equal values would part in mid-epoch: ErrRotation.
-func (k *Keyring) Rotate(role Role, now time.Time) error {
-	switch role {
-	case RoleQuarantine:
-		return k.change(func(c *contents, kek tink.AEAD) error { return c.rotateQuarantine(kek, now) })
-	case RoleField:
-		return k.change(func(c *contents, kek tink.AEAD) error { return c.rotateEpochs(role, kek, now) })
-	case RoleStateless:
-		return fmt.Errorf("keyring: %w: every secret comes from the stateless key, so another key would change every pseudonym of every recipient at once; begin a new epoch instead", ErrRotation)
-	case RoleDomain:
-		return fmt.Errorf("keyring: %w: another domain key would change pseudonyms in the middle of an epoch; begin a new epoch instead", ErrRotation)
-	case RoleSeal:
-		return fmt.Errorf("keyring: %w: another key would change deterministic seals in the middle of an epoch; seals change only by epochs: begin a new epoch instead", ErrRotation)
-	case RoleKEK:
-		return fmt.Errorf("keyring: %w by itself: use `keys rotate --kek`", ErrRotation)
-	}
-	return fmt.Errorf("keyring: unknown role %q", string(role))
-}
-
-func (c *contents) rotateQuarantine(kek tink.AEAD, now time.Time) error {
-	today := quarantineDays(now)[0]
-	for i := range c.Quarantine {
-		d := &c.Quarantine[i]
-		if d.Day < today {
-			continue
-		}
-		own, err := c.openOwnKEK(d.KEK, kek, "", d.Day)
-		if err != nil {
-			return err
-		}
-		if err := rewrapRotated(&d.Keyset, RoleQuarantine, own, wrapLabel(c.Tenant, RoleQuarantine, "", d.Day)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (c *contents) rotateEpochs(role Role, kek tink.AEAD, now time.Time) error {
-	for i := range c.Recipients {
-		r := &c.Recipients[i]
-		for j := range r.Epochs {
-			e := &r.Epochs[j]
-			if !e.To.IsZero() && !e.To.After(now) {
-				continue
-			}
-			place := epochPlace(e.Number)
-			own, err := c.openOwnKEK(e.KEK, kek, r.Name, place)
-			if err != nil {
-				return err
-			}
-			if err := rewrapRotated(e.keyset(role), role, own, wrapLabel(c.Tenant, role, r.Name, place)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func rewrapRotated(keyset *[]byte, role Role, own *kek, ad []byte) error {
-	h, err := unwrap(*keyset, own.aead, ad)
-	if err != nil {
-		return err
-	}
-	if h, err = withNewPrimary(h, role); err != nil {
-		return err
-	}
-	*keyset, err = wrap(h, own.aead, ad)
-	return err
-}
-
-// RotateKEK makes a new KEK and wraps everything anew; no pseudonym changes. passphrase protects the kek file from now on;
-// empty leaves the protection as it is. A crash leaves a keyring that opens: until the last step the kek file holds both keys.
-func (k *Keyring) RotateKEK(passphrase []byte) error {
-	return k.locked(func(c *contents) error {
-		both, err := withNewPrimary(k.kek.handle, RoleKEK)
-		if err != nil {
-			return err
-		}
-		between, err := kekOf(both)
-		if err != nil {
-			return err
-		}
-		alone, err := onlyPrimary(both)
-		if err != nil {
-			return err
-		}
-		next, err := kekOf(alone)
-		if err != nil {
-			return err
-		}
-		file := k.file
-		if len(passphrase) > 0 {
-			file.passphrase = passphrase
-		}
-		if err := c.rewrap(k.kek.aead, next.aead); err != nil {
-			return err
-		}
-		if k.dir == "" {
-			return k.keep(c, next)
-		}
-		if err := file.write(between); err != nil {
-			return err
-		}
-		k.file = file
-		if err := k.keep(c, next); err != nil {
-			return err
-		}
-		return file.write(next)
-	})
-}
-
-// rewrap moves everything that the kek file wraps from one KEK to another.
-func (c *contents) rewrap(from, to tink.AEAD) error {
-	again := func(wrapped *[]byte, role Role, recipient, place string) error {
-		ad := wrapLabel(c.Tenant, role, recipient, place)
-		h, err := unwrap(*wrapped, from, ad)
-		if err != nil {
-			return err
-		}
-		*wrapped, err = wrap(h, to, ad)
-		return err
-	}
-	if err := again(&c.Stateless.Keyset, RoleStateless, "", ""); err != nil {
-		return err
-	}
-	for i := range c.Recipients {
-		r := &c.Recipients[i]
-		for j := range r.Epochs {
-			if err := again(&r.Epochs[j].KEK, RoleKEK, r.Name, epochPlace(r.Epochs[j].Number)); err != nil {
-				return err
-			}
-		}
-	}
-	for i := range c.Quarantine {
-		if err := again(&c.Quarantine[i].KEK, RoleKEK, "", c.Quarantine[i].Day); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // Reload takes over what other processes changed. Where nothing has, it costs one read of a small file.
@@ -230,6 +108,9 @@ func (k *Keyring) Reload() error {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.isWiped.Load() {
+		return ErrNoKey
+	}
 	raw, err := readContents(k.dir)
 	if err != nil {
 		return err
@@ -244,8 +125,8 @@ func (k *Keyring) Reload() error {
 	return k.take(c, k.kek, raw)
 }
 
-func (k *Keyring) changeRecipient(name string, edit func(*contents, *recipientEntry, tink.AEAD) error) error {
-	return k.change(func(c *contents, kek tink.AEAD) error {
+func (k *Keyring) changeRecipient(name string, edit func(*contents, *recipientEntry, *kek) error) error {
+	return k.change(func(c *contents, kek *kek) error {
 		r := c.recipient(name)
 		if r == nil {
 			return fmt.Errorf("keyring: no recipient %q; add it first", name)
@@ -255,9 +136,9 @@ func (k *Keyring) changeRecipient(name string, edit func(*contents, *recipientEn
 }
 
 // change edits the newest contents and keeps the result.
-func (k *Keyring) change(edit func(*contents, tink.AEAD) error) error {
+func (k *Keyring) change(edit func(*contents, *kek) error) error {
 	return k.locked(func(c *contents) error {
-		if err := edit(c, k.kek.aead); err != nil {
+		if err := edit(c, k.kek); err != nil {
 			return err
 		}
 		return k.keep(c, k.kek)
@@ -268,6 +149,9 @@ func (k *Keyring) change(edit func(*contents, tink.AEAD) error) error {
 func (k *Keyring) locked(f func(*contents) error) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.isWiped.Load() {
+		return ErrNoKey
+	}
 	raw := k.current.Load().raw
 	if k.dir != "" {
 		release, err := lockDir(k.dir)
@@ -296,7 +180,7 @@ func (k *Keyring) reparse(raw []byte) (*contents, error) {
 		return nil, fmt.Errorf("keyring %s: %w: it is another keyring than the one that was opened", k.path(), ErrTenant)
 	}
 	if k.dir != "" && !c.proven(k.kek) {
-		fresh, err := k.file.read()
+		fresh, err := k.openKEK(c)
 		if err != nil {
 			return nil, err
 		}
@@ -331,8 +215,15 @@ func (k *Keyring) take(c *contents, kek *kek, raw []byte) error {
 	if err != nil {
 		return err
 	}
-	s.raw = raw
+	s.raw, s.kms = raw, k.kms
+	if k.dir != "" {
+		s.kekFile = k.file.path
+	}
 	k.kek = kek
 	k.current.Store(s)
+	if k.isWiped.Load() { // meanwhile
+		k.forget()
+		return ErrNoKey
+	}
 	return nil
 }

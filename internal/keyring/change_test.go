@@ -76,7 +76,7 @@ func TestRotateKEKCrashes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := errors.Join(c.rewrap(between.aead, between.aead), c.prove(between)); err != nil {
+			if err := errors.Join(c.rewrap(between, between), c.prove(between)); err != nil {
 				t.Fatal(err)
 			}
 			data, err := c.encode()

@@ -110,7 +110,7 @@ func importCMAC(bytes []byte) (*PRF, error) {
 }
 
 // openDomain unwraps the keysets of one epoch.
-func (c *contents) openDomain(recipient string, e *epochEntry, k tink.AEAD) (*Domain, error) {
+func (c *contents) openDomain(recipient string, e *epochEntry, k *kek) (*Domain, error) {
 	place := epochPlace(e.Number)
 	own, err := c.openOwnKEK(e.KEK, k, recipient, place)
 	if err != nil {

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"time"
-
-	"github.com/tink-crypto/tink-go/v2/tink"
 )
 
 // Lead is how long before they are needed keys are made, at the latest, when Extend is called at least once a day:
@@ -36,7 +34,7 @@ func (r Recipient) validate() error {
 }
 
 // addRecipient gives a new recipient its first epoch, which began before any record.
-func (c *contents) addRecipient(r Recipient, k tink.AEAD, now time.Time) error {
+func (c *contents) addRecipient(r Recipient, k *kek, now time.Time) error {
 	if err := r.validate(); err != nil {
 		return err
 	}
@@ -74,7 +72,7 @@ func (r *recipientEntry) wanting(now time.Time) bool {
 }
 
 // extendRecipient makes the epochs that will be needed soon, so that the last one always begins later than now plus Lead.
-func (c *contents) extendRecipient(r *recipientEntry, k tink.AEAD, now time.Time) error {
+func (c *contents) extendRecipient(r *recipientEntry, k *kek, now time.Time) error {
 	for r.wanting(now) {
 		last := r.Epochs[len(r.Epochs)-1]
 		next := epochEntry{Number: last.Number + 1, From: last.To, To: last.To.Add(time.Duration(r.Renew))}
@@ -88,7 +86,7 @@ func (c *contents) extendRecipient(r *recipientEntry, k tink.AEAD, now time.Time
 
 // beginEpoch ends the epoch that holds at. An epoch that was planned for later begins then instead, and those
 // after it keep their length.
-func (c *contents) beginEpoch(r *recipientEntry, at time.Time, k tink.AEAD, now time.Time) error {
+func (c *contents) beginEpoch(r *recipientEntry, at time.Time, k *kek, now time.Time) error {
 	i := slices.IndexFunc(r.Epochs, func(e epochEntry) bool { return e.To.IsZero() || e.To.After(at) })
 	if i < 0 {
 		return fmt.Errorf("keyring: recipient %s has no epoch yet at %s; extend the keyring first", r.Name, at.Format(time.RFC3339))
@@ -115,7 +113,7 @@ func (c *contents) beginEpoch(r *recipientEntry, at time.Time, k tink.AEAD, now 
 }
 
 // fillEpoch makes the KEK and the keysets of an epoch.
-func (c *contents) fillEpoch(e *epochEntry, recipient string, k tink.AEAD, now time.Time) error {
+func (c *contents) fillEpoch(e *epochEntry, recipient string, k *kek, now time.Time) error {
 	e.Created = stamp(now)
 	place := epochPlace(e.Number)
 	own, wrappedKEK, err := c.newOwnKEK(k, recipient, place)
@@ -124,11 +122,7 @@ func (c *contents) fillEpoch(e *epochEntry, recipient string, k tink.AEAD, now t
 	}
 	e.KEK = wrappedKEK
 	for _, role := range []Role{RoleDomain, RoleField, RoleSeal} {
-		h, err := newKeyset(role)
-		if err != nil {
-			return err
-		}
-		if *e.keyset(role), err = wrap(h, own.aead, wrapLabel(c.Tenant, role, recipient, place)); err != nil {
+		if *e.keyset(role), err = newWrapped(role, own, wrapLabel(c.Tenant, role, recipient, place)); err != nil {
 			return err
 		}
 	}
@@ -136,18 +130,18 @@ func (c *contents) fillEpoch(e *epochEntry, recipient string, k tink.AEAD, now t
 }
 
 // newOwnKEK makes the KEK of one epoch or day and wraps it.
-func (c *contents) newOwnKEK(k tink.AEAD, recipient, place string) (*kek, []byte, error) {
+func (c *contents) newOwnKEK(k *kek, recipient, place string) (*kek, []byte, error) {
 	own, err := newKEK()
 	if err != nil {
 		return nil, nil, err
 	}
-	w, err := wrap(own.handle, k, wrapLabel(c.Tenant, RoleKEK, recipient, place))
+	w, err := wrap(own.handle, k.outer, wrapLabel(c.Tenant, RoleKEK, recipient, place))
 	return own, w, err
 }
 
 // openOwnKEK is the inverse of newOwnKEK.
-func (c *contents) openOwnKEK(wrapped []byte, k tink.AEAD, recipient, place string) (*kek, error) {
-	h, err := unwrap(wrapped, k, wrapLabel(c.Tenant, RoleKEK, recipient, place))
+func (c *contents) openOwnKEK(wrapped []byte, k *kek, recipient, place string) (*kek, error) {
+	h, err := unwrap(wrapped, k.outer, wrapLabel(c.Tenant, RoleKEK, recipient, place))
 	if err != nil {
 		return nil, err
 	}

@@ -117,7 +117,7 @@ func TestScheduleProperties(t *testing.T) {
 		c := &contents{Format: formatVersion, Tenant: "example"}
 		renew := rapid.SampledFrom([]time.Duration{0, 26 * time.Hour, 5 * day, 90 * day}).Draw(t, "renew")
 		at := now
-		if err := c.addRecipient(Recipient{"r", renew}, kek.aead, at); err != nil {
+		if err := c.addRecipient(Recipient{"r", renew}, kek, at); err != nil {
 			t.Fatal(err)
 		}
 		r := c.recipient("r")
@@ -126,10 +126,10 @@ func TestScheduleProperties(t *testing.T) {
 			past := epochsBefore(r, at)
 			if rapid.Bool().Draw(t, "begin") {
 				begin := at.Add(time.Duration(rapid.Int64Range(0, int64(3*day)).Draw(t, "ahead")))
-				if err := c.beginEpoch(r, stamp(begin), kek.aead, at); err != nil {
+				if err := c.beginEpoch(r, stamp(begin), kek, at); err != nil {
 					t.Skip(err)
 				}
-			} else if err := c.extendRecipient(r, kek.aead, at); err != nil {
+			} else if err := c.extendRecipient(r, kek, at); err != nil {
 				t.Fatal(err)
 			}
 			checkSchedule(t, r, at)

@@ -13,6 +13,7 @@ import (
 var (
 	ErrEpochEnded = errors.New("the record's epoch ended before the overlap")         // withhold the record
 	ErrFuture     = errors.New("the record's time is in the future")                  // quarantine the record
+	ErrDestroyed  = errors.New("its keys were destroyed")                             // nobody can open it; an epoch's is ErrEpochEnded too
 	ErrNoKey      = fmt.Errorf("the keyring has no key for this: %w", event.ErrFatal) // stop the flow, commit nothing
 )
 
@@ -28,4 +29,7 @@ var (
 	ErrLocked     = fmt.Errorf("another process is changing the keyring: %w", event.ErrTransient)
 	ErrExists     = errors.New("already exists")
 	ErrRotation   = errors.New("this role does not rotate")
+	ErrInUse      = errors.New("its keys are in use")
 )
+
+var errEpochDestroyed = fmt.Errorf("%w: %w", ErrEpochEnded, ErrDestroyed)

@@ -4,10 +4,6 @@ package keyring
 
 import (
 	"bytes"
-	"crypto/aes"
-	"crypto/cipher"
-	"encoding/binary"
-	"errors"
 	"fmt"
 
 	"github.com/tink-crypto/tink-go/v2/aead/aesgcm"
@@ -17,22 +13,10 @@ import (
 	"github.com/tink-crypto/tink-go/v2/secretdata"
 )
 
-// Sizes of Tink's AES-GCM wire format: 0x01 ‖ key id ‖ nonce ‖ ciphertext ‖ tag.
-const (
-	NonceSize     = 12
-	prefixSize    = 5
-	tagSize       = 16
-	tinkPrefix    = 0x01
-	FieldOverhead = prefixSize + NonceSize + tagSize
-)
-
-var errSealed = errors.New("sealed value does not open: another key, another place, or changed")
-
 // FieldKey is the AES-256-GCM key of one subject in one domain. It is immutable and safe for concurrent use.
 type FieldKey struct {
 	opaque
-	prefix [prefixSize]byte
-	aead   cipher.AEAD
+	gcm gcm
 }
 
 // FieldKey derives the key that seals leaves of the subject that salt stands for: HKDF(field master, salt),
@@ -48,26 +32,17 @@ func newFieldKey(id uint32, m *master, salt []byte) (*FieldKey, error) {
 }
 
 func fieldKeyOf(id uint32, key []byte) (*FieldKey, error) {
-	block, err := aes.NewCipher(key)
+	g, err := newGCM(id, key)
 	if err != nil {
 		return nil, fmt.Errorf("field key: %w", err)
 	}
-	gcm, err := cipher.NewGCM(block)
-	if err != nil {
-		return nil, fmt.Errorf("field key: %w", err)
-	}
-	k := &FieldKey{aead: gcm}
-	k.prefix[0] = tinkPrefix
-	binary.BigEndian.PutUint32(k.prefix[1:], id)
-	return k, nil
+	return &FieldKey{gcm: g}, nil
 }
 
 // Seal appends plaintext in Tink's wire format, bound to ad. nonce must be fresh random bytes, used once.
 // It does not allocate where dst has room for FieldOverhead more bytes than plaintext.
 func (k *FieldKey) Seal(dst []byte, nonce *[NonceSize]byte, plaintext, ad []byte) []byte {
-	dst = append(dst, k.prefix[:]...)
-	dst = append(dst, nonce[:]...)
-	return k.aead.Seal(dst, nonce[:], plaintext, ad)
+	return k.gcm.seal(dst, nonce, plaintext, ad)
 }
 
 // OpenField opens what the FieldKey of the same salt sealed, under whichever key of the keyset.
@@ -75,7 +50,7 @@ func (d *Domain) OpenField(salt, sealed, ad []byte) ([]byte, error) {
 	if len(sealed) < FieldOverhead || sealed[0] != tinkPrefix {
 		return nil, errSealed
 	}
-	id := binary.BigEndian.Uint32(sealed[1:prefixSize])
+	id := keyIDOf(sealed)
 	m, ok := d.field[id]
 	if !ok {
 		return nil, errSealed
@@ -84,12 +59,7 @@ func (d *Domain) OpenField(salt, sealed, ad []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	body := sealed[prefixSize:]
-	plaintext, err := k.aead.Open(nil, body[:NonceSize], body[NonceSize:], ad)
-	if err != nil {
-		return nil, errSealed
-	}
-	return plaintext, nil
+	return k.gcm.open(nil, sealed, ad)
 }
 
 // FieldKeyset gives the key of one subject as a Tink keyset in JSON, in clear, for programs that open seals without nymstream.

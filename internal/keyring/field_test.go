@@ -56,7 +56,7 @@ func TestFieldKeyEqualsTinkDerivation(t *testing.T) {
 	_, k := makeKeyring(t)
 	c := k.current.Load().contents
 	e := &c.recipient("partner").Epochs[0]
-	own, err := c.openOwnKEK(e.KEK, k.kek.aead, "partner", "1")
+	own, err := c.openOwnKEK(e.KEK, k.kek, "partner", "1")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,10 +35,20 @@ type contents struct {
 	ID               string           `json:"keyring"`
 	Canonicalization int              `json:"canonicalization"`
 	Created          time.Time        `json:"created"`
+	KMS              *kmsEntry        `json:"kms,omitempty"` // absent: a kek file
 	Stateless        wrapped          `json:"stateless"`
+	Lookup           *wrapped         `json:"lookup,omitempty"` // this and the next four: absent until Extend makes them
+	Store            *storeKeys       `json:"store,omitempty"`
+	Control          *controlEntry    `json:"control,omitempty"`
+	Certificate      *signerEntry     `json:"certificate,omitempty"`
+	Audit            *signerEntry     `json:"audit,omitempty"`
+	Reveal           *revealEntry     `json:"reveal,omitempty"`
 	Recipients       []recipientEntry `json:"recipients"`
 	Quarantine       []dayEntry       `json:"quarantine"`
-	Proof            []byte           `json:"proof,omitempty"` // authenticates everything above under the KEK
+	// QuarantineDestroyed is the day before which all quarantine keys are gone.
+	QuarantineDestroyed string `json:"quarantine_destroyed,omitempty"`
+
+	Proof []byte `json:"proof,omitempty"` // authenticates everything above under the KEK
 }
 
 // wrapped is one keyset with its own date.
@@ -54,15 +64,18 @@ type recipientEntry struct {
 }
 
 // epochEntry holds the keysets of an epoch, which reaches from From to To. Both are zero where it has no bound.
+// Of a destroyed one only the dates stay.
 type epochEntry struct {
 	Number  int       `json:"epoch"`
 	From    time.Time `json:"from,omitzero"`
 	To      time.Time `json:"to,omitzero"`
 	Created time.Time `json:"created"`
-	KEK     []byte    `json:"kek"` // wrapped by the kek file; the three below by this one
-	Domain  []byte    `json:"domain"`
-	Field   []byte    `json:"field"`
-	Seal    []byte    `json:"seal"`
+	KEK     []byte    `json:"kek,omitempty"` // wrapped by the kek file or the KMS; the three below by this one
+	Domain  []byte    `json:"domain,omitempty"`
+	Field   []byte    `json:"field,omitempty"`
+	Seal    []byte    `json:"seal,omitempty"`
+
+	Destroyed time.Time `json:"destroyed,omitzero"`
 }
 
 // dayEntry holds the quarantine keyset of one day (UTC).

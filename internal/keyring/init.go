@@ -14,10 +14,13 @@ import (
 
 // InitOptions say what a new keyring holds. Tenant and Now are required.
 type InitOptions struct {
+	opaque
 	Tenant     string
 	Recipients []Recipient
-	KEKFile    string    // default: the file kek in the keyring's directory; one that exists is used as it is
-	Passphrase []byte    // not empty: the kek file is encrypted with it (age, scrypt)
+	KEKFile    string // default: the file kek in the keyring's directory; one that exists is used as it is
+	Passphrase []byte // not empty: the kek file is encrypted with it (age, scrypt)
+	KMS        KMS    // instead of a kek file
+	Reveal     RevealOptions
 	Now        time.Time // when first epochs are planned from
 
 	scryptWork int // tests make it cheap
@@ -52,16 +55,18 @@ func Init(dir string, o InitOptions) error {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("keyring: %w", err)
 	}
-	file := kekFile{path: o.KEKFile, passphrase: o.Passphrase, work: o.scryptWork}
-	if file.path == "" {
-		file.path = filepath.Join(dir, kekName)
-	}
-	k, err := file.readOrMake()
+	c := newContents(o.Tenant, o.Now)
+	k, err := o.kek(dir, c)
 	if err != nil {
 		return err
 	}
-	c, err := newContents(o.Tenant, o.Recipients, k, o.Now)
-	if err != nil {
+	if err := c.fill(o.Recipients, k, o.Now); err != nil {
+		return err
+	}
+	if err := c.makeReveal(o.Reveal.in(dir), o.Now); err != nil {
+		return err
+	}
+	if err := c.prove(k); err != nil {
 		return err
 	}
 	data, err := c.encode()
@@ -69,6 +74,22 @@ func Init(dir string, o InitOptions) error {
 		return err
 	}
 	return writeFile(path, data)
+}
+
+// kek gives the KEK of a new keyring.
+func (o InitOptions) kek(dir string, c *contents) (*kek, error) {
+	if o.KMS.URI != "" {
+		key, err := o.KMS.open()
+		if err != nil {
+			return nil, err
+		}
+		return c.wrapByKMS(key)
+	}
+	file := kekFile{path: o.KEKFile, passphrase: o.Passphrase, work: o.scryptWork}
+	if file.path == "" {
+		file.path = filepath.Join(dir, kekName)
+	}
+	return file.readOrMake()
 }
 
 // readOrMake uses the KEK that an interrupted Init or the operator left there, or makes one.
@@ -97,31 +118,28 @@ func Ephemeral(tenant string, recipients []string, now time.Time) (*Keyring, err
 	if err != nil {
 		return nil, err
 	}
-	c, err := newContents(tenant, o.Recipients, kek, now)
-	if err != nil {
+	c := newContents(tenant, now)
+	if err := c.fill(o.Recipients, kek, now); err != nil {
 		return nil, err
 	}
 	k := &Keyring{kek: kek}
 	return k, k.keep(c, kek)
 }
 
-func newContents(tenant string, recipients []Recipient, k *kek, now time.Time) (*contents, error) {
-	c := &contents{Format: formatVersion, Tenant: tenant, ID: rand.Text(), Canonicalization: newestCanonicalization, Created: stamp(now)}
-	h, err := newKeyset(RoleStateless)
-	if err != nil {
-		return nil, err
-	}
+func newContents(tenant string, now time.Time) *contents {
+	return &contents{Format: formatVersion, Tenant: tenant, ID: rand.Text(), Canonicalization: newestCanonicalization, Created: stamp(now)}
+}
+
+// fill makes the keys of new contents.
+func (c *contents) fill(recipients []Recipient, k *kek, now time.Time) (err error) {
 	c.Stateless.Created = stamp(now)
-	if c.Stateless.Keyset, err = wrap(h, k.aead, wrapLabel(tenant, RoleStateless, "", "")); err != nil {
-		return nil, err
+	if c.Stateless.Keyset, err = newWrapped(RoleStateless, k, wrapLabel(c.Tenant, RoleStateless, "", "")); err != nil {
+		return err
 	}
 	for _, r := range recipients {
-		if err := c.addRecipient(r, k.aead, now); err != nil {
-			return nil, err
+		if err := c.addRecipient(r, k, now); err != nil {
+			return err
 		}
 	}
-	if err := c.extendQuarantine(k.aead, now); err != nil {
-		return nil, err
-	}
-	return c, c.prove(k)
+	return c.extend(k, now)
 }

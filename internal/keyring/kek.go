@@ -23,6 +23,7 @@ type kek struct {
 	opaque
 	handle *keyset.Handle
 	aead   tink.AEAD
+	outer  tink.AEAD // wraps the KEKs of epochs and days: aead itself, or the KMS
 }
 
 func newKEK() (*kek, error) {
@@ -38,7 +39,7 @@ func kekOf(h *keyset.Handle) (*kek, error) {
 	if err != nil {
 		return nil, fmt.Errorf("kek: %w", err)
 	}
-	return &kek{handle: h, aead: a}, nil
+	return &kek{handle: h, aead: a, outer: a}, nil
 }
 
 // kekFile says where the KEK is and how it is protected.

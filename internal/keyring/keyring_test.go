@@ -290,7 +290,7 @@ func TestEphemeral(t *testing.T) {
 }
 
 func TestNothingPrintsKeys(t *testing.T) {
-	_, k := makeKeyring(t)
+	dir, k := makeKeyring(t)
 	d := domainAt(t, k, "partner", now)
 	q, err := k.QuarantineAt(now.UnixMilli())
 	if err != nil {
@@ -301,7 +301,19 @@ func TestNothingPrintsKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	p, _ := k.SecretPRF("", "eml")
-	for _, v := range []any{k, d, d.TypePRF("acc"), p, q, field, Secret{1}, &Secret{1}, struct{ S Secret }{}, k.kek, &k.file} {
+	signer, err := k.Signer(RoleAudit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reveal, err := OpenReveal(filepath.Join(dir, revealName), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range []any{
+		k, d, d.TypePRF("acc"), p, q, field, Secret{1}, &Secret{1}, struct{ S Secret }{}, k.kek, &k.file,
+		k.LookupPRF(), k.StoreEpoch(), k.ControlMAC(), signer, reveal,
+		KMS{Token: "secret"}, RevealOptions{Passphrase: []byte("secret")}, InitOptions{Passphrase: []byte("secret")}, OpenOptions{Passphrase: []byte("secret")},
+	} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
 			if got := fmt.Sprintf(verb, v); !strings.Contains(got, hidden) || len(got) > 40 {
 				t.Errorf("%T with %s: got %q", v, verb, got)

@@ -11,12 +11,13 @@ import (
 type Entry struct {
 	Role      Role      `json:"role"`
 	Recipient string    `json:"recipient,omitempty"`
-	Epoch     int       `json:"epoch,omitempty"`
-	Day       string    `json:"day,omitempty"` // quarantine
-	From      time.Time `json:"from,omitzero"` // zero: since ever
-	To        time.Time `json:"to,omitzero"`   // zero: no end planned
-	KeyIDs    []uint32  `json:"key_ids"`       // the primary key's first
+	Epoch     int       `json:"epoch,omitempty"` // of the recipient or, for RoleStore, of the store
+	Day       string    `json:"day,omitempty"`   // quarantine
+	From      time.Time `json:"from,omitzero"`   // zero: since ever
+	To        time.Time `json:"to,omitzero"`     // zero: no end planned
+	KeyIDs    []uint32  `json:"key_ids"`         // the primary key's first
 	Created   time.Time `json:"created"`
+	Destroyed time.Time `json:"destroyed,omitzero"` // its keys are gone since
 	Status    Status    `json:"status"`
 }
 
@@ -24,22 +25,30 @@ type Entry struct {
 type Status string
 
 const (
-	Upcoming Status = "upcoming"
-	Current  Status = "current"
-	Ended    Status = "ended"
+	Upcoming  Status = "upcoming"
+	Current   Status = "current"
+	Ended     Status = "ended"
+	Destroyed Status = "destroyed"
 )
 
-// List describes every keyset: stateless first, then recipients in the order they were added, then quarantine days.
+// List describes every keyset: those a tenant has one of first, then store epochs, then recipients in the order they were
+// added, then quarantine days. After Wipe it is empty.
 func (k *Keyring) List(now time.Time) []Entry {
 	s := k.current.Load()
-	list := []Entry{{Role: RoleStateless, KeyIDs: slices.Clone(s.keyIDs), Created: s.contents.Stateless.Created, Status: Current}}
+	list := append(s.listSingles(), s.listStore()...)
 	for _, r := range s.contents.Recipients {
 		for _, p := range s.recipients[r.Name] {
 			for _, role := range []Role{RoleDomain, RoleField, RoleSeal} {
-				list = append(list, Entry{
+				e := Entry{
 					Role: role, Recipient: r.Name, Epoch: p.entry.Number, From: p.entry.From, To: p.entry.To,
-					KeyIDs: slices.Clone(p.domain.keyIDs[role]), Created: p.entry.Created, Status: statusAt(p.entry.From, p.entry.To, now),
-				})
+					Created: p.entry.Created, Destroyed: p.entry.Destroyed, Status: statusAt(p.entry.From, p.entry.To, now),
+				}
+				if p.domain == nil {
+					e.Status = Destroyed
+				} else {
+					e.KeyIDs = slices.Clone(p.domain.keyIDs[role])
+				}
+				list = append(list, e)
 			}
 		}
 	}
@@ -50,6 +59,55 @@ func (k *Keyring) List(now time.Time) []Entry {
 			Role: RoleQuarantine, Day: d.Day, From: q.from, To: to,
 			KeyIDs: slices.Clone(q.keyIDs), Created: d.Created, Status: statusAt(q.from, to, now),
 		})
+	}
+	return list
+}
+
+func (s *snapshot) listSingles() (list []Entry) {
+	c := s.contents
+	add := func(role Role, created time.Time) {
+		list = append(list, Entry{Role: role, KeyIDs: slices.Clone(s.keyIDs[role]), Created: created, Status: Current})
+	}
+	if s.stateless != nil {
+		add(RoleStateless, c.Stateless.Created)
+	}
+	if c.Lookup != nil {
+		add(RoleLookup, c.Lookup.Created)
+	}
+	if c.Control != nil {
+		add(RoleControl, c.Control.Created)
+	}
+	for _, role := range []Role{RoleCertificate, RoleAudit} {
+		if e := *c.signer(role); e != nil {
+			add(role, e.Created)
+		}
+	}
+	if c.Reveal != nil {
+		add(RoleReveal, c.Reveal.Created)
+	}
+	return list
+}
+
+func (s *snapshot) listStore() (list []Entry) {
+	if s.contents.Store == nil {
+		return nil
+	}
+	for _, e := range s.contents.Store.Epochs {
+		entry := Entry{Role: RoleStore, Epoch: e.Number, From: e.From, Created: e.Created, Destroyed: e.Destroyed}
+		switch current := s.contents.Store.Current; {
+		case !e.Destroyed.IsZero():
+			entry.Status = Destroyed
+		case e.Number > current:
+			entry.Status = Upcoming
+		case e.Number == current:
+			entry.Status = Current
+		default:
+			entry.Status = Ended
+		}
+		if key := s.store[e.Number]; key != nil {
+			entry.KeyIDs = slices.Clone(key.keyIDs)
+		}
+		list = append(list, entry)
 	}
 	return list
 }

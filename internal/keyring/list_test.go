@@ -20,7 +20,8 @@ func TestList(t *testing.T) {
 		}
 	}
 	want := []string{
-		"stateless  current",
+		"stateless  current", "lookup  current", "control  current", "certificate  current", "audit  current", "reveal  current",
+		"store  current",
 		"domain analytics current", "field analytics current", "seal analytics current",
 		"domain analytics upcoming", "field analytics upcoming", "seal analytics upcoming",
 		"domain partner current", "field partner current", "seal partner current",
@@ -29,7 +30,7 @@ func TestList(t *testing.T) {
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-	if e := k.List(now.AddDate(1, 0, 0))[1]; e.Status != Ended {
+	if e := k.List(now.AddDate(1, 0, 0))[7]; e.Status != Ended {
 		t.Errorf("a year later: got %s, want ended", e.Status)
 	}
 	out, err := json.Marshal(list)

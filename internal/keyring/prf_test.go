@@ -118,7 +118,7 @@ func TestSecretEqualsTink(t *testing.T) {
 func TestTypeKeysEqualTink(t *testing.T) {
 	_, k := makeKeyring(t)
 	e := &k.current.Load().contents.recipient("analytics").Epochs[1]
-	own, err := k.current.Load().contents.openOwnKEK(e.KEK, k.kek.aead, "analytics", "2")
+	own, err := k.current.Load().contents.openOwnKEK(e.KEK, k.kek, "analytics", "2")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,10 +42,14 @@ func (q *QuarantineKey) Open(sealed, ad []byte) ([]byte, error) {
 }
 
 // QuarantineAt lends the key of the day of nowMs (milliseconds since the Unix epoch).
-// ErrNoKey means that Extend was not called for more than a day.
+// ErrNoKey means that Extend was not called for more than a day, ErrDestroyed that the day's key is gone.
 func (k *Keyring) QuarantineAt(nowMs int64) (*QuarantineKey, error) {
-	if q := k.current.Load().days[nowMs/day.Milliseconds()]; q != nil {
+	s := k.current.Load()
+	if q := s.days[nowMs/day.Milliseconds()]; q != nil {
 		return q, nil
+	}
+	if gone := s.contents.QuarantineDestroyed; gone != "" && time.UnixMilli(nowMs).UTC().Format(time.DateOnly) < gone {
+		return nil, ErrDestroyed
 	}
 	return nil, ErrNoKey
 }
@@ -69,7 +73,7 @@ func (c *contents) hasDay(name string) bool {
 }
 
 // extendQuarantine makes the keys of today and tomorrow.
-func (c *contents) extendQuarantine(k tink.AEAD, now time.Time) error {
+func (c *contents) extendQuarantine(k *kek, now time.Time) error {
 	for _, name := range quarantineDays(now) {
 		if c.hasDay(name) {
 			continue
@@ -78,11 +82,7 @@ func (c *contents) extendQuarantine(k tink.AEAD, now time.Time) error {
 		if err != nil {
 			return err
 		}
-		h, err := newKeyset(RoleQuarantine)
-		if err != nil {
-			return err
-		}
-		w, err := wrap(h, own.aead, wrapLabel(c.Tenant, RoleQuarantine, "", name))
+		w, err := newWrapped(RoleQuarantine, own, wrapLabel(c.Tenant, RoleQuarantine, "", name))
 		if err != nil {
 			return err
 		}
@@ -92,7 +92,7 @@ func (c *contents) extendQuarantine(k tink.AEAD, now time.Time) error {
 }
 
 // openDay unwraps the key of one day.
-func (c *contents) openDay(d *dayEntry, k tink.AEAD) (*QuarantineKey, error) {
+func (c *contents) openDay(d *dayEntry, k *kek) (*QuarantineKey, error) {
 	from, err := time.Parse(time.DateOnly, d.Day)
 	if err != nil {
 		return nil, fmt.Errorf("the day is no date")

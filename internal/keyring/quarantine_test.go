@@ -3,6 +3,7 @@
 package keyring
 
 import (
+	"bytes"
 	"errors"
 	"testing"
 )
@@ -38,5 +39,38 @@ func TestQuarantineKeys(t *testing.T) {
 	}
 	if _, err := tomorrow.Open(sealed, []byte("place")); err == nil {
 		t.Error("opened with another day's key")
+	}
+}
+
+// A keyring that runs goes on with the new key, and opens what the old one sealed.
+func TestQuarantineRotationUnderARunningKeyring(t *testing.T) {
+	dir, k := makeKeyring(t)
+	old, err := k.QuarantineAt(now.UnixMilli())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed, err := old.Seal([]byte("record"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := open(t, dir).Rotate(RoleQuarantine, now); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	fresh, err := k.QuarantineAt(now.UnixMilli())
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := fresh.Seal([]byte("record"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Equal(again[:prefixSize], sealed[:prefixSize]) {
+		t.Error("the old key is still used")
+	}
+	if got, err := fresh.Open(sealed, nil); err != nil || string(got) != "record" {
+		t.Errorf("got %q, %v", got, err)
 	}
 }

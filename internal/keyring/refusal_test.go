@@ -278,8 +278,8 @@ func TestFilesAreForTheOwnerOnly(t *testing.T) {
 			t.Errorf("%s has mode %v", e.Name(), info.Mode())
 		}
 	}
-	if len(names) != 3 || !names[fileName] || !names[kekName] || !names[lockName] {
-		t.Errorf("got %v, want keyring, kek and lock", names)
+	if len(names) != 5 || !names[fileName] || !names[kekName] || !names[lockName] || !names[revealName] || !names["reveal.kek"] {
+		t.Errorf("got %v, want keyring, kek, lock, and the reveal key with its kek", names)
 	}
 }
 

@@ -29,6 +29,20 @@ type opaque struct{}
 // Format hides the struct's fields, whatever the verb.
 func (opaque) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, hidden) }
 
+// LookupPRF lends what makes a subject's lookup key from SubjectLabel ‖ canonical identifier. Its key never changes.
+// It is nil where the keyring has none yet (Extend makes it) and after Wipe.
+func (k *Keyring) LookupPRF() *PRF { return k.current.Load().lookup }
+
+// SubjectLabel names the identifiers of one type of one platform instance ("" where it is the same on all): a subject's name is
+// this label ‖ canonical identifier.
+func (k *Keyring) SubjectLabel(instance, identityType string) []byte {
+	return k.current.Load().contents.subjectLabel(instance, identityType)
+}
+
+func (c *contents) subjectLabel(instance, identityType string) []byte {
+	return AppendLabel(nil, "subject", c.Tenant, instance, identityType, strconv.Itoa(c.Canonicalization))
+}
+
 // SecretPRF makes subjects' secrets where there is no store: S = PRF(1 ‖ x) ‖ PRF(2 ‖ x), where x is
 // label(tenant, instance, identity type, canonicalization version) ‖ canonical identifier.
 // It is immutable and safe for concurrent use.
@@ -42,8 +56,11 @@ type SecretPRF struct {
 // rest is the end of the label that is still to be read: every message for Derive begins with it.
 func (k *Keyring) SecretPRF(instance, identityType string) (p *SecretPRF, rest []byte) {
 	s := k.current.Load()
-	label := AppendLabel(nil, "subject", s.contents.Tenant, instance, identityType, strconv.Itoa(s.contents.Canonicalization))
+	label := s.contents.subjectLabel(instance, identityType)
 	p = &SecretPRF{prf: s.stateless}
+	if p.prf == nil { // wiped: Derive panics
+		return p, label
+	}
 	p.first = p.prf.readPrefix(append([]byte{1}, label...))
 	p.second = p.prf.readPrefix(append([]byte{2}, label...))
 	return p, label[len(label)-(1+len(label))%blockSize:]
