@@ -22,6 +22,7 @@ var (
 	errHugeResponse  = errors.New("fetch response above 256 MiB")
 	errNoLeader      = errors.New("partition has no leader")
 	errGeneration    = errors.New("group generation is over")
+	errLostRecords   = errors.New("the partition holds an earlier leader epoch than was read before: it was made again or lost records")
 )
 
 // Codes of the Kafka protocol that decide what happens next, by the names they have here. kafka-go names most, not all.

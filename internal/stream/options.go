@@ -33,9 +33,10 @@ type Processor interface {
 type Turner interface{ Turn() }
 
 // Control proves, just before a transaction opens and just before it is committed, that no decision in it is out of
-// date. An error of class event.ErrTransient has the work done again.
+// date; the oldest was made at since, which is zero when there is none. An error of class event.ErrTransient has the
+// work done again.
 type Control interface {
-	Fresh() error
+	Fresh(since time.Time) error
 }
 
 // Recipient is where one recipient's records go. Its index is its number in event.Sink.
@@ -45,6 +46,7 @@ type Recipient struct {
 	PartitionBySource bool          // same partition number as the source; else by key, as Java's producer does
 	Retention         time.Duration // what the topic is expected to keep; 0: not checked
 	Sources           []string      // topics it reads from, for batches nobody can read; none: all
+	Side              bool          // it gets what some records tell beside what they are for: no record is meant for it
 }
 
 // Start says where a group that has never run begins.
@@ -221,7 +223,7 @@ func (o *Options) outputTopics() []string {
 func (o *Options) readers(topic string) []int {
 	var all []int
 	for i, r := range o.Recipients {
-		if len(r.Sources) == 0 || slices.Contains(r.Sources, topic) {
+		if !r.Side && (len(r.Sources) == 0 || slices.Contains(r.Sources, topic)) {
 			all = append(all, i)
 		}
 	}

@@ -33,7 +33,7 @@ type producer struct {
 	timeout time.Duration
 	codec   Codec
 	hold    func(ctx context.Context, point string, producer int64, epoch int16, id string)
-	fresh   func() error // the proof of Control; never nil
+	fresh   func(since time.Time) error // the proof of Control; never nil
 
 	who      identity
 	known    bool // this process has been given who
@@ -88,15 +88,15 @@ func (p *producer) recover(ctx context.Context) error {
 
 // commit writes the parcels and the offsets in one transaction. After an error nothing or everything of it has
 // happened: recover, then ask for the stable offsets. Parcels must not be reused then: a request may still read them.
-// ctx bounds the waiting; the transaction itself is given up at half its timeout.
-func (p *producer) commit(ctx context.Context, parcels []*parcel, consumed *offsets) error {
+// since is when the oldest decision among them was made. ctx bounds the waiting; the transaction itself is given up at half its timeout.
+func (p *producer) commit(ctx context.Context, parcels []*parcel, consumed *offsets, since time.Time) error {
 	if !p.ready {
 		return errors.New("the producer is not ready")
 	}
 	if len(parcels) == 0 && consumed == nil {
 		return nil
 	}
-	if err := p.fresh(); err != nil {
+	if err := p.fresh(since); err != nil {
 		return err
 	}
 	if err := p.seal(parcels); err != nil {
@@ -120,7 +120,7 @@ func (p *producer) commit(ctx context.Context, parcels []*parcel, consumed *offs
 			return err
 		}
 	}
-	if err := p.fresh(); err != nil {
+	if err := p.fresh(since); err != nil {
 		return err
 	}
 	p.hold(ctx, PointBeforeEnd, p.who.producer, p.who.epoch, p.id)
@@ -348,9 +348,9 @@ func (e *oversized) Error() string { return e.err.Error() }
 func (e *oversized) Unwrap() error { return e.err }
 
 // fresh gives the proof of a Control; none has nothing to prove.
-func fresh(c Control) func() error {
+func fresh(c Control) func(time.Time) error {
 	if c == nil {
-		return func() error { return nil }
+		return func(time.Time) error { return nil }
 	}
 	return c.Fresh
 }

@@ -82,6 +82,7 @@ func (r *Replayer) Replay(ctx context.Context, rec *event.Record, recipients []s
 	sink := replaySink{r: r, rec: rec, named: recipients}
 	r.out.empty(false)
 	r.out.batch()
+	decided := r.opts.Now()
 	if err := r.proc.Process([]event.Record{*rec}, &sink); err != nil {
 		return nil, fmt.Errorf("replay: %w", err)
 	}
@@ -96,7 +97,7 @@ func (r *Replayer) Replay(ctx context.Context, rec *event.Record, recipients []s
 	}
 	at := coordinate{rec.Topic, rec.Partition, rec.Offset}
 	r.out.addReplayed(at, forwarded)
-	if err := r.txn.commit(ctx, r.out.list(), nil); err != nil {
+	if err := r.txn.commit(ctx, r.out.list(), nil, decided); err != nil {
 		return nil, fmt.Errorf("replay: %w; open the replay again to see whether it was written", err)
 	}
 	for _, to := range forwarded {

@@ -131,14 +131,32 @@ func TestControlHoldsBackWhatIsOutOfDate(t *testing.T) {
 	o := b.options("a")
 	o.Workers = 1
 	decided := 0
-	o.Control = &stale{times: 3, decided: &decided}
-	r := b.run(o, func() *passThrough {
-		return &passThrough{before: func([]event.Record) error { decided++; return nil }}
+	control := &stale{times: 3, decided: &decided}
+	o.Control = control
+	var r *running
+	started := make(chan struct{})
+	r = b.run(o, func() *passThrough {
+		return &passThrough{before: func([]event.Record) error {
+			<-started
+			if oldest := r.OldestDecision(); oldest.IsZero() || oldest.After(time.Now()) {
+				t.Errorf("while a decision is made, the oldest is of %v", oldest)
+			}
+			if control.at.IsZero() {
+				control.at = time.Now()
+			}
+			decided++
+			return nil
+		}}
 	})
+	close(started)
 	b.exactlyOnce(10, 20*time.Second)
+	eventually(t, "no decision waits", 5*time.Second, func() bool { return r.OldestDecision().IsZero() })
 	r.stop()
 	if decided < 4 {
 		t.Errorf("the records were decided %d times, want again after each of three stale proofs", decided)
+	}
+	if control.late > 0 {
+		t.Errorf("%d proofs were of decisions later than the oldest", control.late)
 	}
 }
 
@@ -146,11 +164,17 @@ func TestControlHoldsBackWhatIsOutOfDate(t *testing.T) {
 type stale struct {
 	times   int
 	decided *int
+	at      time.Time // of the first decision since the last refusal
+	late    int       // proofs that leave the first decision out
 }
 
-func (s *stale) Fresh() error {
+func (s *stale) Fresh(since time.Time) error {
+	if s.times > 0 && !s.at.IsZero() && (since.IsZero() || since.After(s.at)) {
+		s.late++
+	}
 	if *s.decided > 0 && s.times > 0 {
 		s.times--
+		s.at = time.Time{}
 		return fmt.Errorf("control is behind: %w", event.ErrTransient)
 	}
 	return nil

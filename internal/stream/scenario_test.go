@@ -34,6 +34,9 @@ func scenarios() map[string]func(t *testing.T, addrs []string) {
 		"latest then new partitions from earliest": growth,
 		"transient and fatal":                      classes,
 		"partition by source":                      bySource,
+		"append and follow":                        appendAndFollow,
+		"follow sees what is committed":            followCommitted,
+		"follow skips nothing":                     followSkipsNothing,
 	}
 }
 

@@ -37,7 +37,8 @@ type Stream struct {
 	metrics *metrics
 	status  *board
 	workers []*worker
-	open    []atomic.Int64 // by worker: when its transaction was opened, Unix nanoseconds; 0: none
+	open    []atomic.Int64              // by worker: when its transaction was opened, Unix nanoseconds; 0: none
+	decided []atomic.Pointer[time.Time] // by worker: before its oldest uncommitted decision; nil: none
 
 	mu         sync.Mutex
 	outputs    []*outputTopic // by recipient
@@ -51,7 +52,7 @@ func New(o Options, newProcessor func(worker int) (Processor, error)) (*Stream, 
 		return nil, fmt.Errorf("stream: %w", err)
 	}
 	o.setDefaults()
-	s := &Stream{opts: o, cluster: connect(o.Connection), status: newBoard(&o), owners: make(map[tp]*worker), open: make([]atomic.Int64, o.Workers)}
+	s := &Stream{opts: o, cluster: connect(o.Connection), status: newBoard(&o), owners: make(map[tp]*worker), open: make([]atomic.Int64, o.Workers), decided: make([]atomic.Pointer[time.Time], o.Workers)}
 	s.opts.Logger = o.Logger.With().Str(logGroup, o.Group).Logger()
 	s.member = &member{cluster: s.cluster, opts: &s.opts}
 	var err error
@@ -394,6 +395,18 @@ func (s *Stream) mark(n int, at time.Time) {
 		return
 	}
 	s.open[n].Store(at.UnixNano())
+}
+
+// OldestDecision tells when the oldest decision was made that is neither committed nor known to be given up; zero: there
+// is none. What is decided after the call can be no older.
+func (s *Stream) OldestDecision() time.Time {
+	var oldest time.Time
+	for i := range s.decided {
+		if at := s.decided[i].Load(); at != nil && (oldest.IsZero() || at.Before(oldest)) {
+			oldest = *at
+		}
+	}
+	return oldest
 }
 
 // openAge gives the age of the oldest open transaction, seconds.

@@ -5,6 +5,7 @@ package stream
 import (
 	"context"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/segmentio/kafka-go/protocol/describeconfigs"
@@ -44,7 +45,9 @@ func Topics(ctx context.Context, conn Connection, names ...string) ([]Topic, err
 type topicConfig struct {
 	max       int
 	retention time.Duration // negative: for ever
+	bytes     int64         // retention.bytes; negative: no limit
 	compacted bool
+	deletes   bool // by age or by size
 	read      bool
 }
 
@@ -62,7 +65,7 @@ func (c *cluster) topicConfigs(ctx context.Context, names []string) (map[string]
 	req := &describeConfigsRequest{broker: -1}
 	for _, name := range names {
 		req.Resources = append(req.Resources, configResource{
-			Type: topicResource, Name: name, Keys: []string{"max.message.bytes", "retention.ms", "cleanup.policy"},
+			Type: topicResource, Name: name, Keys: []string{"max.message.bytes", "retention.ms", "retention.bytes", "cleanup.policy"},
 		})
 	}
 	m, err := c.send(ctx, req)
@@ -75,7 +78,7 @@ func (c *cluster) topicConfigs(ctx context.Context, names []string) (map[string]
 			err = refused
 			continue
 		}
-		t := topicConfig{read: true}
+		t := topicConfig{read: true, bytes: -1}
 		for _, e := range r.ConfigEntries {
 			switch e.ConfigName {
 			case "max.message.bytes":
@@ -83,8 +86,11 @@ func (c *cluster) topicConfigs(ctx context.Context, names []string) (map[string]
 			case "retention.ms":
 				ms, _ := strconv.ParseInt(e.ConfigValue, 10, 64)
 				t.retention = time.Duration(ms) * time.Millisecond
+			case "retention.bytes":
+				t.bytes, _ = strconv.ParseInt(e.ConfigValue, 10, 64)
 			case "cleanup.policy":
-				t.compacted = e.ConfigValue != "delete"
+				t.compacted = strings.Contains(e.ConfigValue, "compact")
+				t.deletes = strings.Contains(e.ConfigValue, "delete")
 			}
 		}
 		found[r.ResourceName] = t

@@ -38,6 +38,7 @@ type worker struct {
 	known   map[string]int // what notes say; see note
 	dirty   map[*cursor]struct{}
 	since   time.Time // when the oldest uncommitted work was done
+	decided time.Time // before the oldest uncommitted decision; zero: there is none
 
 	doubt *doubt
 }
@@ -86,11 +87,16 @@ func (w *worker) run(ctx, hard context.Context, g *generation, parts []tp) error
 	}
 }
 
-// recover makes the producer ready within the transaction timeout: after that the coordinator has ended it anyway.
+// recover makes the producer ready within the transaction timeout: after that the coordinator has ended it anyway. What was
+// decided and not committed is then given up: the caller forgets it before it decides again.
 func (w *worker) recover(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, w.s.opts.TransactionTimeout)
 	defer cancel()
-	return w.txn.recover(limited)
+	if err := w.txn.recover(limited); err != nil {
+		return err
+	}
+	w.undecided()
+	return nil
 }
 
 func (w *worker) session(ctx, hard context.Context, parts []tp) error {
@@ -324,7 +330,7 @@ func (w *worker) flush(ctx context.Context) error {
 			Metadata: note{topicID: c.id.String(), known: w.known[c.topic]}.String()})
 	}
 	began := w.s.opts.Now()
-	if err := w.txn.commit(ctx, w.out.list(), consumed); err != nil {
+	if err := w.txn.commit(ctx, w.out.list(), consumed, w.decided); err != nil {
 		w.s.metrics.aborts.Inc()
 		w.suspect(moved)
 		var big *oversized
@@ -341,6 +347,7 @@ func (w *worker) flush(ctx context.Context) error {
 		w.s.status.moved(c)
 	}
 	clear(w.dirty)
+	w.undecided()
 	w.out.empty(true)
 	w.out.outputs, w.out.quarantine = w.s.targets()
 	return nil
@@ -370,6 +377,21 @@ func (w *worker) resolve(all map[tp]committed) {
 	w.doubt = nil
 }
 
+// decides notes, before a decision is made, that from now on one waits for its transaction.
+func (w *worker) decides() {
+	if w.decided.IsZero() {
+		now := w.s.opts.Now()
+		w.decided = now
+		w.s.decided[w.n].Store(&now)
+	}
+}
+
+// undecided notes that no decision waits: all are committed, or given up with their transaction ended.
+func (w *worker) undecided() {
+	w.decided = time.Time{}
+	w.s.decided[w.n].Store(nil)
+}
+
 // decide hands the decoded records to the processor. next is the offset after them.
 func (w *worker) decide(hard context.Context, c *cursor, next int64) error {
 	if next == c.next {
@@ -380,6 +402,7 @@ func (w *worker) decide(hard context.Context, c *cursor, next int64) error {
 	}
 	if n := len(w.dec.records); n > 0 {
 		w.out.batch()
+		w.decides()
 		if err := w.proc.Process(w.dec.records, w.out); err != nil {
 			if !errors.Is(err, event.ErrTransient) && !hopeless(err) {
 				err = fmt.Errorf("%w: %w", err, event.ErrFatal)

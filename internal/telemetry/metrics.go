@@ -30,6 +30,11 @@ const (
 	PartitionsAssigned     = "nymstream_partitions_assigned"        //
 	PartitionsStopped      = "nymstream_partitions_stopped"         // stopped for an operator to decide
 
+	ControlAgeSeconds = "nymstream_control_age_seconds"   // of what an instance knows of people
+	ControlInstances  = "nymstream_control_instances"     // whose beats arrive
+	ControlChanges    = "nymstream_control_changes_total" // announcements of changed people
+	ControlRefused    = "nymstream_control_refused_total" // reason: messages that are not of this deployment
+
 	PolicyReloads = "nymstream_policy_reloads_total" // outcome: taken, unchanged, refused
 	PolicySince   = "nymstream_policy_since_seconds" // Unix time since when the plan at work has been at work
 
@@ -56,6 +61,7 @@ func Names() []string {
 		RecordsIn, RecordsForwarded, RecordsWithheld, RecordsQuarantined, LeavesDropped, Drift,
 		LagStable, LagHighWatermark,
 		TransactionSeconds, TransactionsAborted, TransactionOpenSeconds, RewriteSeconds, GroupGenerations, PartitionsAssigned, PartitionsStopped,
+		ControlAgeSeconds, ControlInstances, ControlChanges, ControlRefused,
 		PolicyReloads, PolicySince,
 		BuildInfo,
 	}

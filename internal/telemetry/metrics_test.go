@@ -17,7 +17,9 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/nymstream/nymstream/internal/control"
 	"github.com/nymstream/nymstream/internal/stream"
+	"github.com/nymstream/nymstream/internal/subject"
 	"github.com/nymstream/nymstream/internal/telemetry"
 )
 
@@ -176,8 +178,8 @@ func (r *recorder) Register(c prometheus.Collector) error {
 	return nil
 }
 
-// TestStreamRegistersKnownMetrics: stream may not import this package, so it spells the names itself.
-func TestStreamRegistersKnownMetrics(t *testing.T) {
+// TestRoomsRegisterKnownMetrics: stream and control may not import this package, so they spell the names themselves.
+func TestRoomsRegisterKnownMetrics(t *testing.T) {
 	var r recorder
 	enough := errors.New("the metrics are registered")
 	_, err := stream.New(stream.Options{
@@ -186,6 +188,12 @@ func TestStreamRegistersKnownMetrics(t *testing.T) {
 	}, func(int) (stream.Processor, error) { return nil, enough })
 	if !errors.Is(err, enough) || len(r.names) == 0 {
 		t.Fatalf("want metrics, got %d and %v", len(r.names), err)
+	}
+	_, err = control.New(control.Options{
+		Log: &stream.Log{}, MAC: func() control.MAC { return nil }, Evictions: &subject.Directory{}, Tenant: "t", Keyring: "k", Instance: "i", Registerer: &r,
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	for _, n := range r.names {
 		if !slices.Contains(telemetry.Names(), n) {

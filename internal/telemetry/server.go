@@ -33,6 +33,7 @@ type ServerOptions struct {
 	Ready   func() error
 	Metrics prometheus.Gatherer
 	Policy  http.Handler // POST /v1/policy; it asks for the caller's right itself
+	Admin   http.Handler // POST /v1/admin; so does it
 	Pprof   bool         // /debug/pprof; whoever reaches it sees stacks and can slow the process down
 	Log     zerolog.Logger
 }
@@ -47,6 +48,9 @@ func NewServer(l net.Listener, o ServerOptions) *Server {
 	}
 	if o.Policy != nil {
 		mux.Handle("POST /v1/policy", o.Policy)
+	}
+	if o.Admin != nil {
+		mux.Handle("POST /v1/admin", o.Admin)
 	}
 	if o.Pprof {
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
