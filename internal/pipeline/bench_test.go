@@ -12,6 +12,8 @@ import (
 	"github.com/nymstream/nymstream/internal/event"
 	"github.com/nymstream/nymstream/internal/keyring"
 	"github.com/nymstream/nymstream/internal/policy"
+	"github.com/nymstream/nymstream/internal/store/storetest"
+	"github.com/nymstream/nymstream/internal/subject"
 	"github.com/nymstream/nymstream/internal/workload"
 )
 
@@ -68,9 +70,35 @@ func BenchmarkProcess10KB(b *testing.B) { benchmark(b, varied(b, workload.Size10
 // no branch is learned by heart, and people's keys come from memory.
 func BenchmarkProcessVaried(b *testing.B) { benchmark(b, varied(b, workload.Size1K, 4096), 256) }
 
+// BenchmarkProcessStored is BenchmarkProcessVaried with people who are kept in a store, all of them at hand.
+func BenchmarkProcessStored(b *testing.B) {
+	file, err := workload.Write(b.TempDir(), workload.Policy())
+	if err != nil {
+		b.Fatal(err)
+	}
+	plan, err := policy.Load(file, policy.Packs())
+	if err != nil {
+		b.Fatal(err)
+	}
+	plan.Ages.UnknownIsAdult = true
+	keys, err := keyring.Ephemeral("test", []string{plan.Recipients[0].Name}, time.Now())
+	if err != nil {
+		b.Fatal(err)
+	}
+	h := &house{t: b, store: storetest.Memory()}
+	h.directory = subject.NewDirectory(subject.Options{Store: h.store, Keys: keys})
+	if h.Pipeline, err = New(plan, keys, Options{People: h}); err != nil {
+		b.Fatal(err)
+	}
+	process(b, h.Worker(), varied(b, workload.Size1K, 4096), 256)
+}
+
 // benchmark takes b.N events of these through the pipeline, in batches.
 func benchmark(b *testing.B, records []event.Record, batch int) {
-	worker := benchWorker(b)
+	process(b, benchWorker(b), records, batch)
+}
+
+func process(b *testing.B, worker *Worker, records []event.Record, batch int) {
 	var sink discard
 	size := 0
 	for part := range slices.Chunk(records, batch) { // once, so that caches and buffers have grown

@@ -13,7 +13,7 @@ import (
 // sends the whole record to quarantine, for the recipients concerned, and nothing of it is forwarded to them: a replay
 // brings all of it.
 func (w *Worker) elements(rec *event.Record, source int, now int64, sink event.Sink) error {
-	w.held.reset()
+	w.pieces.reset()
 	for i := 0; ; i++ {
 		more, err := w.rewrite.Next()
 		known, kind := false, 0
@@ -27,18 +27,15 @@ func (w *Worker) elements(rec *event.Record, source int, now int64, sink event.S
 			return err
 		}
 		if !more {
-			return w.held.release(rec, sink)
+			return w.pieces.release(rec, sink)
 		}
 		if w.element != allElements && w.element != i {
 			continue
 		}
-		err = w.each(source, func(flow, _, recipient int) error {
-			return w.decide(rec, source, kind, known, flow, recipient, now, &w.held)
-		})
-		if err != nil {
+		if err := w.event(rec, source, kind, known, now, &w.pieces); err != nil {
 			return err
 		}
-		if w.held.bytes > mostHeld*w.pipeline.program.MaxBytes() {
+		if w.pieces.bytes > mostHeld*w.pipeline.program.MaxBytes() {
 			return w.quarantineAll(rec, source, &event.Poison{Reason: event.TooLarge, Offset: -1}, sink)
 		}
 	}
@@ -47,10 +44,12 @@ func (w *Worker) elements(rec *event.Record, source int, now int64, sink event.S
 // mostHeld bounds what the outputs of one record's elements may hold, in payloads of the largest size.
 const mostHeld = 4
 
-// heldSink keeps what was decided about the elements of a record until all of them are decided.
+// heldSink keeps what was decided about a record until all of it is decided. What it keeps is its own.
 type heldSink struct {
 	decided  []decided
 	poisoned []event.Quarantined // for one recipient each, the first fault of its elements
+	arena    []byte
+	headers  []event.Header
 	bytes    int
 }
 
@@ -61,20 +60,38 @@ type decided struct {
 	output    event.Output
 }
 
+// usualHeld is what is kept from one record to the next.
+const usualHeld = 1 << 20
+
 // reset lets the outputs of the record before go.
 func (h *heldSink) reset() {
+	if cap(h.arena) > usualHeld {
+		*h = heldSink{}
+		return
+	}
 	clear(h.decided)
 	clear(h.poisoned)
-	*h = heldSink{decided: h.decided[:0], poisoned: h.poisoned[:0]}
+	*h = heldSink{decided: h.decided[:0], poisoned: h.poisoned[:0], arena: h.arena[:0], headers: h.headers[:0]}
+}
+
+// keep copies bytes; nil stays nil.
+func (h *heldSink) keep(b []byte) []byte {
+	if b == nil {
+		return nil
+	}
+	h.bytes += len(b)
+	from := len(h.arena)
+	h.arena = append(h.arena, b...)
+	return h.arena[from:len(h.arena):len(h.arena)]
 }
 
 func (h *heldSink) Forward(recipient int, _ *event.Record, out *event.Output) error {
-	kept := event.Output{Key: slices.Clone(out.Key), Value: slices.Clone(out.Value), Time: out.Time}
-	h.bytes += len(out.Key) + len(out.Value)
+	kept := event.Output{Key: h.keep(out.Key), Value: h.keep(out.Value), Time: out.Time}
+	from := len(h.headers)
 	for _, header := range out.Headers {
-		kept.Headers = append(kept.Headers, event.Header{Key: slices.Clone(header.Key), Value: slices.Clone(header.Value)})
-		h.bytes += len(header.Key) + len(header.Value)
+		h.headers = append(h.headers, event.Header{Key: h.keep(header.Key), Value: h.keep(header.Value)})
 	}
+	kept.Headers = h.headers[from:len(h.headers):len(h.headers)]
 	h.decided = append(h.decided, decided{recipient, event.None, kept})
 	return nil
 }

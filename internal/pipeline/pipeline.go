@@ -7,8 +7,11 @@ package pipeline
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/nymstream/nymstream/internal/consent"
+	"github.com/nymstream/nymstream/internal/consent/iab"
 	"github.com/nymstream/nymstream/internal/event"
 	"github.com/nymstream/nymstream/internal/keyring"
 	"github.com/nymstream/nymstream/internal/policy"
@@ -28,6 +31,11 @@ type Options struct {
 	Decoders []Decoder
 	// Encoders make what a recipient reads of JSON, by recipient of the plan; nil: it reads JSON.
 	Encoders []Encoder
+	// People keeps people's secrets and what they agreed to; nil: secrets are derived, and nobody is known to have agreed.
+	People People
+	// Signals is the recipient that is told, as signals about people, what events say of accounts: that one was deleted or
+	// restricted. Its number is behind the plan's; 0: nobody is told.
+	Signals int
 	// Drift is told what platforms send that their packs do not know; nil: nobody looks.
 	Drift *Drift
 }
@@ -51,6 +59,9 @@ type Pipeline struct {
 	options Options
 	sources map[string]int // by topic
 	hashes  [][]byte       // by recipient
+
+	questions []consent.Question // by recipient: what each asks about people
+	mappings  iab.Mapping        // what inside events counts as consent
 }
 
 // New compiles the plan with the keys.
@@ -58,6 +69,7 @@ func New(plan *policy.Plan, keys *keyring.Keyring, o Options) (*Pipeline, error)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	o.Limits.Stored = o.People != nil
 	program, err := rewrite.Compile(plan, keys, o.Limits)
 	if err != nil {
 		return nil, fmt.Errorf("compile plan: %w", err)
@@ -71,12 +83,8 @@ func New(plan *policy.Plan, keys *keyring.Keyring, o Options) (*Pipeline, error)
 	for i := range plan.Recipients {
 		p.hashes = append(p.hashes, []byte(plan.Recipients[i].Hash))
 	}
+	p.ask()
 	return p, nil
-}
-
-// Asks tells whether the recipient's purpose needs the consent of the people concerned.
-func (p *Pipeline) asks(recipient int) bool {
-	return p.plan.Purposes[p.plan.Recipients[recipient].Purpose].Basis == policy.BasisConsent && !p.options.AssumeConsent
 }
 
 // Worker decides records one batch after the other, keeping its buffers. Not safe for concurrent use.
@@ -94,16 +102,25 @@ type Worker struct {
 	planKey  []byte
 	everyone []int
 	sealing  []byte
-	document []byte // what a decoder made
-	encoded  []byte // what an encoder made
-	held     heldSink
-	sampled  int64 // when Drift saw a record last
-	element  int   // the only element of a record to decide: for explaining; none: all
+	document []byte   // what a decoder made
+	encoded  []byte   // what an encoder made
+	held     heldSink // of the record at hand
+	pieces   heldSink // of its elements
+	registry registry
+	stored   bool             // people are looked for in the registry
+	unasked  consent.Standing // of people of whom nothing is kept
+	sampled  int64            // when Drift saw a record last
+	element  int              // the only element of a record to decide: for explaining; none: all
 }
 
 // Worker makes a worker.
 func (p *Pipeline) Worker() *Worker {
-	return &Worker{pipeline: p, rewrite: p.program.Worker(), planKey: []byte(PlanHeader), element: allElements}
+	w := &Worker{pipeline: p, rewrite: p.program.Worker(), planKey: []byte(PlanHeader), element: allElements, stored: p.options.People != nil}
+	w.registry = registry{people: p.options.People, rewrite: w.rewrite, questions: slices.Clone(p.questions)}
+	if w.stored {
+		w.rewrite.Ask(&w.registry)
+	}
+	return w
 }
 
 const allElements = -1
@@ -122,21 +139,40 @@ func (p *Pipeline) For(recipients []int) *Worker {
 // An error means that nothing of the batch may be committed.
 func (w *Worker) Process(batch []event.Record, sink event.Sink) error {
 	now := w.pipeline.options.Now().UnixMilli()
-	for i := range batch {
-		rec := &batch[i]
-		if rec.Topic != w.topic || w.topic == "" {
-			source, ok := w.pipeline.sources[rec.Topic]
-			if !ok {
-				return fmt.Errorf("%w: topic %s belongs to no source of the policy", event.ErrFatal, rec.Topic)
-			}
-			w.topic, w.source = rec.Topic, source
-		}
-		if err := w.record(rec, w.source, now, sink); err != nil {
-			return fmt.Errorf("%s/%d at %d: %w", rec.Topic, rec.Partition, rec.Offset, err)
-		}
+	decide := w.each
+	if w.stored {
+		decide = w.optimistic
+	}
+	if err := decide(batch, now, sink); err != nil {
+		return err
 	}
 	w.misfits()
 	w.trim()
+	return nil
+}
+
+// each decides the records of a batch, one after the other.
+func (w *Worker) each(batch []event.Record, now int64, sink event.Sink) error {
+	for i := range batch {
+		if err := w.locate(&batch[i], now, sink); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// locate finds the record's source and decides it.
+func (w *Worker) locate(rec *event.Record, now int64, sink event.Sink) error {
+	if rec.Topic != w.topic || w.topic == "" {
+		source, ok := w.pipeline.sources[rec.Topic]
+		if !ok {
+			return fmt.Errorf("%w: topic %s belongs to no source of the policy", event.ErrFatal, rec.Topic)
+		}
+		w.topic, w.source = rec.Topic, source
+	}
+	if err := w.record(rec, w.source, now, sink); err != nil {
+		return fmt.Errorf("%s/%d at %d: %w", rec.Topic, rec.Partition, rec.Offset, err)
+	}
 	return nil
 }
 
@@ -157,7 +193,7 @@ func (w *Worker) record(rec *event.Record, source int, now int64, sink event.Sin
 	}
 	if len(rec.Value) == 0 {
 		w.rewrite.NoPayload()
-		return w.each(source, func(flow, _, recipient int) error { return w.tombstone(rec, source, flow, recipient, now, sink) })
+		return w.flows(source, func(flow, _, recipient int) error { return w.tombstone(rec, source, flow, recipient, now, sink) })
 	}
 	payload, err := w.payload(rec, source)
 	if err == nil {
@@ -181,9 +217,21 @@ func (w *Worker) record(rec *event.Record, source int, now int64, sink event.Sin
 	if err != nil {
 		return err
 	}
-	return w.each(source, func(flow, _, recipient int) error {
+	return w.event(rec, source, kind, known, now, sink)
+}
+
+// event decides the event at hand for every recipient.
+func (w *Worker) event(rec *event.Record, source, kind int, known bool, now int64, sink event.Sink) error {
+	if known {
+		w.open(rec, source, kind, now)
+	}
+	err := w.flows(source, func(flow, _, recipient int) error {
 		return w.decide(rec, source, kind, known, flow, recipient, now, sink)
 	})
+	if err != nil || !known {
+		return err
+	}
+	return w.close(rec, source, kind, now, sink)
 }
 
 // payload gives the record's JSON document, valid until the next one.
@@ -221,8 +269,8 @@ func tooLarge(rec *event.Record, limit int) bool {
 // was not what their class says.
 func (w *Worker) Misfits(each func(flow int, leaves uint64)) { w.rewrite.Misfits(each) }
 
-// each calls fn for every flow of the source that this worker decides.
-func (w *Worker) each(source int, fn func(flow, index, recipient int) error) error {
+// flows calls fn for every flow of the source that this worker decides.
+func (w *Worker) flows(source int, fn func(flow, index, recipient int) error) error {
 	for flow := range w.rewrite.Flows(source) {
 		index, recipient := w.rewrite.Flow(source, flow)
 		if w.only != nil && !w.only[recipient] {
@@ -243,10 +291,8 @@ func (w *Worker) gate(source, kind, flow, recipient int) event.Reason {
 		return event.NotSelected
 	case !w.rewrite.HasSubject():
 		return event.NoSubject
-	case e.Signal == "" && !e.NoSubject && w.pipeline.asks(recipient):
-		return event.NoConsent
 	}
-	return event.None
+	return w.ask(e, recipient)
 }
 
 func (w *Worker) forward(rec *event.Record, source, flow, recipient int, now int64, sink event.Sink) error {
@@ -367,7 +413,7 @@ func (w *Worker) quarantine(rec *event.Record, recipient int, p *event.Poison, s
 
 func (w *Worker) quarantineAll(rec *event.Record, source int, p *event.Poison, sink event.Sink) error {
 	w.everyone = w.everyone[:0]
-	err := w.each(source, func(_, _, recipient int) error {
+	err := w.flows(source, func(_, _, recipient int) error {
 		w.everyone = append(w.everyone, recipient)
 		return nil
 	})

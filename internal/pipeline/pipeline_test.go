@@ -20,12 +20,17 @@ type note struct {
 	values   [][]byte // what was forwarded
 	outputs  []string // raw bytes of what was forwarded: value, key, headers
 	sealed   [][]byte
+	signals  []string
 	worker   *Worker
 }
 
 func (n *note) name(recipient int) string { return n.pipeline.plan.Recipients[recipient].Name }
 
 func (n *note) Forward(recipient int, _ *event.Record, out *event.Output) error {
+	if recipient == n.pipeline.options.Signals && recipient > 0 {
+		n.lines, n.signals = append(n.lines, "signals"), append(n.signals, string(out.Value))
+		return nil
+	}
 	line := n.name(recipient) + ": " + string(out.Value)
 	if out.Value == nil {
 		line = n.name(recipient) + ": null"

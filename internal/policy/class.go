@@ -81,6 +81,21 @@ var identityTypes = map[Class]string{
 // IdentityType gives the three letters that pseudonyms of the class begin with; "" where it has none.
 func (c Class) IdentityType() string { return identityTypes[c] }
 
+// ClassOfType gives the class whose pseudonyms begin with the three letters; "": none.
+func ClassOfType(letters string) Class {
+	for c, t := range identityTypes {
+		if t == letters {
+			return c
+		}
+	}
+	return ""
+}
+
+// Sensitive tells whether people may limit the use of what the class holds (Cal. Civ. Code 1798.140(ae)).
+func (c Class) Sensitive() bool {
+	return c == Special || c == Health || c == Finance || c == Government
+}
+
 // Everywhere tells whether an identifier of the class names the same person on every platform (an e-mail address does,
 // an account number does not): then labels leave the platform instance out.
 func (c Class) Everywhere() bool {

@@ -36,7 +36,7 @@ type joinedSource struct {
 
 // run gives the plan; it is worth nothing when faults were found.
 func (c *compiler) run() *Plan {
-	c.plan = &Plan{Controller: c.file.controller, Purposes: c.file.purposes}
+	c.plan = &Plan{Controller: c.file.controller, Ages: c.file.ages, Purposes: c.file.purposes}
 	slices.SortFunc(c.plan.Purposes, func(a, b Purpose) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(c.file.sources, func(a, b sourceSpec) int { return cmp.Compare(a.name, b.name) })
 	slices.SortFunc(c.file.recipients, func(a, b recipientSpec) int { return cmp.Compare(a.Name, b.Name) })
@@ -108,6 +108,7 @@ func (c *compiler) source(s *sourceSpec) joinedSource {
 		out.Headers = append(out.Headers, HeaderLeaf{h.name, l})
 	}
 	slices.SortFunc(out.Headers, func(a, b HeaderLeaf) int { return cmp.Compare(a.Name, b.Name) })
+	out.Consents = p.consents
 	used := make([]bool, len(s.reclassify))
 	for _, at := range p.each {
 		out.Each = append(out.Each, at.path)

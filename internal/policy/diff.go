@@ -90,6 +90,14 @@ func (d *comparison) controller() {
 	if d.old.Controller != d.next.Controller {
 		d.add(Other, "", "", "the controller is described differently")
 	}
+	switch {
+	case d.next.Ages.UnknownIsAdult && !d.old.Ages.UnknownIsAdult:
+		d.add(More, "", "", "people of unknown age now count as adults: %s", d.next.Ages.Reason)
+	case d.old.Ages.UnknownIsAdult && !d.next.Ages.UnknownIsAdult:
+		d.add(Less, "", "", "people of unknown age now count as minors")
+	case d.old.Ages != d.next.Ages:
+		d.add(Other, "", "", "why people of unknown age count as adults is described differently")
+	}
 	for i := range d.next.Purposes {
 		if find(d.old.Purposes, d.next.Purposes[i].Name, purposeName) == nil {
 			d.add(Other, "", "", "there is a new purpose, %s (%s)", d.next.Purposes[i].Name, d.next.Purposes[i].Basis)
@@ -145,6 +153,9 @@ func (d *comparison) source(a, b *Source) {
 	}
 	if a.Format != b.Format {
 		d.add(Other, "", a.Name, "records of %s are wrapped in %s, no longer in %s", a.Name, b.Format, a.Format)
+	}
+	if !same(a.Consents, b.Consents) {
+		d.add(More, "", a.Name, "what people agreed to is looked for elsewhere in %s", a.Name)
 	}
 	if !same(a.Each, b.Each) {
 		d.add(More, "", a.Name, "records of %s are taken apart into events in another way", a.Name)

@@ -115,7 +115,20 @@ func (d *comparison) purpose(recipient string, a, b *Purpose) {
 	case b.Sale && !a.Sale:
 		d.add(Less, recipient, "", "an opt-out of sale now withholds events from %s", recipient)
 	}
-	if a.Name == b.Name && !same(*a, *b, "Name", "Basis", "Description", "DPV", "Sale") {
+	switch {
+	case a.Sharing && !b.Sharing:
+		d.add(More, recipient, "", "an opt-out of sharing no longer withholds events from %s", recipient)
+	case b.Sharing && !a.Sharing:
+		d.add(Less, recipient, "", "an opt-out of sharing now withholds events from %s", recipient)
+	}
+	switch {
+	case same(a.Accepts, b.Accepts):
+	case b.Accepts == nil:
+		d.add(Less, recipient, "", "nothing inside events counts as consent any more for %s", recipient)
+	default:
+		d.add(More, recipient, "", "other answers inside events count as consent for %s", recipient)
+	}
+	if a.Name == b.Name && !same(*a, *b, "Name", "Basis", "Description", "DPV", "Sale", "Sharing", "Accepts") {
 		d.add(More, recipient, "", "the purpose of %s is declared differently", recipient)
 	}
 }

@@ -14,6 +14,7 @@ import (
 // file is what a policy's file says, before its packs are joined to it.
 type file struct {
 	controller Controller
+	ages       Ages
 	purposes   []Purpose
 	sources    []sourceSpec
 	recipients []recipientSpec
@@ -83,13 +84,16 @@ type headerRule struct {
 
 // file reads a policy.
 func (r reader) file(n *node) *file {
-	o, ok := r.object(n, "the policy", "language", "controller", "purposes", "sources", "recipients")
+	o, ok := r.object(n, "the policy", "language", "controller", "ages", "purposes", "sources", "recipients")
 	if !ok || !r.language(o) {
 		return nil
 	}
 	f := &file{}
 	if n := r.need(o, "controller", "write {name: …, contact: …, dpo: …}"); n != nil {
 		f.controller = r.controller(n)
+	}
+	if n := o.take("ages"); n != nil {
+		f.ages = r.ages(n)
 	}
 	if n := r.need(o, "purposes", "a recipient gets data for a purpose"); n != nil {
 		for _, e := range r.names(n, "purposes") {
@@ -136,7 +140,7 @@ var bases = []string{BasisConsent, "contract", "legal-obligation", "vital-intere
 
 func (r reader) purpose(e pair) Purpose {
 	p := Purpose{Name: e.key.text}
-	o, ok := r.object(e.value, "purpose "+p.Name, "basis", "description", "sale", "dpv")
+	o, ok := r.object(e.value, "purpose "+p.Name, "basis", "description", "sale", "sharing", "accepts", "dpv")
 	if !ok {
 		return p
 	}
@@ -148,6 +152,12 @@ func (r reader) purpose(e pair) Purpose {
 	}
 	if v := o.take("sale"); v != nil {
 		p.Sale, _ = r.flag(v, "sale")
+	}
+	if v := o.take("sharing"); v != nil {
+		p.Sharing, _ = r.flag(v, "sharing")
+	}
+	if v := o.take("accepts"); v != nil {
+		p.Accepts = r.accepts(v)
 	}
 	if v := o.take("dpv"); v != nil {
 		p.DPV, _ = r.text(v, "dpv")

@@ -10,7 +10,7 @@ import (
 )
 
 // planFormat begins what is hashed: another format of the plan has other hashes.
-const planFormat = "nymstream plan 4\n"
+const planFormat = "nymstream plan 5\n"
 
 // digest hashes a plan piece by piece, one JSON text a line: a plan on many platforms as one text takes more memory than
 // the plan. Lists are preceded by their length, so that no two plans make the same lines. Leaves and decisions, of which
@@ -114,7 +114,7 @@ func (p *Plan) setHashes() {
 	}
 	s := p.sums()
 	d := newDigest()
-	d.add(p.Controller, p.Purposes, p.Recipients, len(p.Sources))
+	d.add(p.Controller, p.Ages, p.Purposes, p.Recipients, len(p.Sources))
 	for i := range p.Sources {
 		d.source(&p.Sources[i], s, s.leaves[i])
 	}
@@ -183,14 +183,14 @@ func (d *digest) share(p *Plan, recipient int, s *sums) {
 	r := p.Recipients[recipient]
 	purpose := p.Purposes[r.Purpose]
 	r.Purpose = 0
-	d.add(r, purpose)
+	d.add(r, purpose, p.Ages.UnknownIsAdult)
 	for i := range p.Flows {
 		f := &p.Flows[i]
 		if f.Recipient != recipient {
 			continue
 		}
 		source := &p.Sources[f.Source]
-		d.add(source.Instance, source.Topics, source.Format, len(f.Headers))
+		d.add(source.Instance, source.Topics, source.Format, source.Consents, len(f.Headers))
 		for j := range f.Headers {
 			d.sums([]sum{s.leaf(&source.Headers[j].Leaf), s.decision(&f.Headers[j])})
 		}

@@ -11,14 +11,15 @@ import (
 
 // pack is what a pack's file says, before it is expanded for a source.
 type pack struct {
-	name    string
-	version int
-	shapes  map[string]*shape
-	fields  []field // of every event
-	each    []pathAt
-	key     *spec
-	headers []header
-	events  []packEvent
+	name     string
+	version  int
+	shapes   map[string]*shape
+	fields   []field // of every event
+	each     []pathAt
+	key      *spec
+	consents []ConsentPlace
+	headers  []header
+	events   []packEvent
 }
 
 func (p *pack) id() string { return fmt.Sprintf("%s@%d", p.name, p.version) }
@@ -103,11 +104,12 @@ type packEvent struct {
 // signals are what a deletion can say. They reach recipients without consent, as pseudonyms only.
 var signals = []string{
 	"object-deleted", "object-withheld", "account-deleted", "account-deactivated", "account-suspended", "account-protected",
+	"account-restored", "account-unprotected",
 	"scrub-geo", "consent-withdrawn",
 }
 
 func (r reader) pack(n *node) *pack {
-	o, ok := r.object(n, "the pack", "language", "pack", "version", "description", "shapes", "each", "fields", "record", "events")
+	o, ok := r.object(n, "the pack", "language", "pack", "version", "description", "shapes", "each", "fields", "consents", "record", "events")
 	if !ok || !r.language(o) {
 		return nil
 	}
@@ -131,6 +133,9 @@ func (r reader) pack(n *node) *pack {
 	}
 	if n := o.take("fields"); n != nil {
 		p.fields = r.fields(n, fromRoot)
+	}
+	if n := o.take("consents"); n != nil {
+		p.consents = r.consents(n)
 	}
 	if n := o.take("record"); n != nil {
 		r.record(n, p)

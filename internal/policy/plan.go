@@ -13,6 +13,7 @@ import (
 type Plan struct {
 	Hash       string // SHA-256 of the canonical plan, lower-case hex
 	Controller Controller
+	Ages       Ages
 	Purposes   []Purpose   // sorted by name
 	Sources    []Source    // sorted by name
 	Recipients []Recipient // sorted by name
@@ -26,7 +27,23 @@ type Controller struct{ Name, Contact, DPO string }
 // Purpose is why data is used. Basis is one of BasisConsent …
 type Purpose struct {
 	Name, Basis, Description, DPV string
-	Sale                          bool
+	Sale                          bool     // an opt-out of sale withholds the event
+	Sharing                       bool     // an opt-out of sharing for cross-context advertising does
+	Accepts                       *Accepts `json:",omitempty"` // what counts as consent inside an event; nil: nothing does
+}
+
+// Accepts says which answers of foreign consent strings and objects in an event are consent to a purpose: all that are named.
+type Accepts struct {
+	TCF        []int    `json:",omitempty"` // purposes of the IAB Transparency and Consent Framework
+	Vendor     int      `json:",omitempty"` // of the framework's vendor list; 0: no vendor is asked
+	Categories []string `json:",omitempty"` // of Segment and RudderStack
+	Google     []string `json:",omitempty"` // of Google's consent mode: analytics_storage …
+}
+
+// Ages says what somebody counts as whose age is not known.
+type Ages struct {
+	UnknownIsAdult bool   // else a minor
+	Reason         string // why, where UnknownIsAdult
 }
 
 // Source is one kind of raw topic and what its fields are.
@@ -39,9 +56,16 @@ type Source struct {
 	Key      Leaf         // what the record key is; Class "" when the pack does not say
 	Each     []event.Path // arrays whose elements are events of their own; none: a record is one event
 	Headers  []HeaderLeaf
-	Events   []Event // tried in order; the first whose When holds
+	Events   []Event        // tried in order; the first whose When holds
+	Consents []ConsentPlace // where events carry what people agreed to, sorted by path
 
 	Reclassified []Reclassification // what the policy says other than the pack, sorted by path
+}
+
+// ConsentPlace is where an event carries what its subjects agreed to: a consent string, or an object.
+type ConsentPlace struct {
+	Path event.Path
+	Form string // one of ConsentForms
 }
 
 // Reclassification is a field that the policy gives another class than the pack does.

@@ -189,11 +189,12 @@ func shapeSchema(value bool) schema {
 func packFile() schema {
 	return closed(schema{
 		"language": ref("language"), "pack": ref("name"), "version": schema{"type": "integer", "minimum": 1}, "description": text("what the platform is"),
-		"each":   about(some(ref("path")), "arrays whose elements are events of their own"),
-		"shapes": about(named(ref("shape")), "objects that recur"),
-		"fields": about(fieldsSchema("path", "absolute"), "fields of every event"),
-		"record": about(closed(schema{"key": ref("part"), "headers": schema{"type": "object", "additionalProperties": ref("part")}}), "what Kafka's key and headers are"),
-		"events": about(named(ref("event")), "tried in order; none matches: withheld"),
+		"each":     about(some(ref("path")), "arrays whose elements are events of their own"),
+		"shapes":   about(named(ref("shape")), "objects that recur"),
+		"fields":   about(fieldsSchema("path", "absolute"), "fields of every event"),
+		"consents": about(keyed(ref("path"), words(ConsentForms...)), "where events carry what people agreed to"),
+		"record":   about(closed(schema{"key": ref("part"), "headers": schema{"type": "object", "additionalProperties": ref("part")}}), "what Kafka's key and headers are"),
+		"events":   about(named(ref("event")), "tried in order; none matches: withheld"),
 	}, "language", "pack", "version", "events")
 }
 
@@ -231,6 +232,7 @@ func policyFile() schema {
 	return closed(schema{
 		"language":   ref("language"),
 		"controller": about(closed(schema{"name": text("who answers for this data"), "contact": text("how people reach the controller"), "dpo": text("the data protection officer")}, "name", "contact"), "who answers for this data"),
+		"ages":       about(closed(schema{"unknown": words("adult", "minor"), "reason": text("how the platforms know that they are adults")}, "unknown"), "what people of unknown age count as; default minor"),
 		"purposes":   about(named(ref("purpose")), "why data is used; each recipient has one"),
 		"sources":    about(named(ref("source")), "raw topics, and what is in them"),
 		"recipients": about(named(ref("recipient")), "who gets what; each is a pseudonymization domain of its own"),
@@ -240,7 +242,10 @@ func policyFile() schema {
 func policyParts() schema {
 	parts := commonParts()
 	parts["purpose"] = closed(schema{"basis": about(words(bases...), "GDPR Art. 6"), "description": text("what the data is for"),
-		"sale": about(flagSchema(), "an opt-out of sale withholds the event"), "dpv": text("a term of the Data Privacy Vocabulary")}, "basis", "description")
+		"sale": about(flagSchema(), "an opt-out of sale withholds the event"), "sharing": about(flagSchema(), "an opt-out of sharing withholds the event"),
+		"accepts": about(closed(schema{"tcf": closed(schema{"purposes": some(whole(1, 24)), "vendor": whole(1, 65535)}, "purposes"),
+			"categories": some(text("a category of Segment or RudderStack")), "google": some(words(googleTypes...))}), "what counts as consent inside an event"),
+		"dpv": text("a term of the Data Privacy Vocabulary")}, "basis", "description")
 	parts["source"] = closed(schema{
 		"topics": some(ref("topic")), "format": about(words(SourceFormats...), "what its records are wrapped in; default json"), "pack": text("name@version, or ./pack.yaml"), "instance": text("account 7 of this instance is not account 7 of another"),
 		"add":        about(fieldsSchema("path", "absolute"), "fields that the pack does not know"),

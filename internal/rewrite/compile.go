@@ -4,6 +4,7 @@ package rewrite
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/nymstream/nymstream/internal/event"
 	"github.com/nymstream/nymstream/internal/keyring"
@@ -25,6 +26,8 @@ type Options struct {
 	MaxFields int // named fields and their containers; default 131,072
 	MaxOutput int // size of one recipient's output; default MaxBytes
 	SealKeys  int // people whose sealing keys a worker keeps, 1.2 KB each; default 8192
+	// Stored says that people's secrets are kept: workers are given a registry, which is asked about everybody whose data leaves.
+	Stored bool
 }
 
 func (o *Options) validate() error {
@@ -53,6 +56,14 @@ type source struct {
 	events []kindOf
 	flows  []flow
 	key    *transform.Identity // of the record key; nil where the pack does not say
+
+	consents []consentPlace
+}
+
+// consentPlace is where events carry what people agreed to.
+type consentPlace struct {
+	form         string
+	nodes, slots []int32
 }
 
 // kindOf is one event type of a source.
@@ -67,6 +78,13 @@ type kindOf struct {
 	facets   []facet
 	id       *place                // the event's own id: the object-id nearest to the root
 	people   []*transform.Identity // by node: whom an identifier there names, if anybody asks
+	others   []*another            // by node: whose other name an identifier there is; nil: nobody's, or secrets are not stored
+}
+
+// another is a person's other name: an address, a device, a handle.
+type another struct {
+	owner    owner
+	declared bool // the pack teaches that both are one person
 }
 
 // place is where an identifier stands and whose it is.
@@ -130,6 +148,7 @@ type op struct {
 	nulls     bool                // the technique has an answer for null
 	person    *transform.Identity // whom a pseudonym names; nil: the technique makes none
 	owned     bool                // the technique needs the leaf's owner
+	gated     bool                // the leaf is another person's than who acts: the registry is asked about them
 	owner     owner
 	except    []literal
 	leaf      int32    // index into Event.Leaves, for Trace
@@ -138,7 +157,8 @@ type op struct {
 
 // owner tells how to find the identifier of the person a leaf belongs to: up some levels, then the node.
 type owner struct {
-	climb    int // 0: the event's subject
+	climb    int  // 0: the event's subject
+	self     bool // the leaf names its owner
 	node     int32
 	identity *transform.Identity
 	whos     []who
@@ -151,7 +171,7 @@ func Compile(plan *policy.Plan, keys *keyring.Keyring, o Options) (*Program, err
 	}
 	p := &Program{Plan: plan, options: o, sources: make([]source, len(plan.Sources))}
 	for i := range plan.Sources {
-		c := compiler{plan: plan, keys: keys, source: &plan.Sources[i], identities: map[policy.Class]*transform.Identity{}}
+		c := compiler{plan: plan, keys: keys, stored: o.Stored, source: &plan.Sources[i], identities: map[policy.Class]*transform.Identity{}}
 		if err := c.compile(i, &p.sources[i]); err != nil {
 			return nil, fmt.Errorf("source %s: %w", plan.Sources[i].Name, err)
 		}
@@ -163,6 +183,7 @@ func Compile(plan *policy.Plan, keys *keyring.Keyring, o Options) (*Program, err
 type compiler struct {
 	plan       *policy.Plan
 	keys       *keyring.Keyring
+	stored     bool
 	source     *policy.Source
 	identities map[policy.Class]*transform.Identity
 
@@ -193,6 +214,10 @@ func (c *compiler) compile(index int, out *source) error {
 			return fmt.Errorf("event %s: %w", c.source.Events[i].Name, err)
 		}
 		out.events = append(out.events, k)
+	}
+	for _, p := range c.source.Consents {
+		nodes, slots := c.mark(p.Path)
+		out.consents = append(out.consents, consentPlace{p.Form, nodes, slots})
 	}
 	if class := c.source.Key.Class; class.Identifier() {
 		id, err := c.identity(class)
@@ -231,6 +256,9 @@ func (c *compiler) collect() {
 	}
 	for _, p := range c.source.Each {
 		add(p)
+	}
+	for _, p := range c.source.Consents {
+		add(p.Path)
 	}
 	for i := range c.source.Events {
 		e := &c.source.Events[i]
@@ -319,7 +347,32 @@ func (c *compiler) kind(e *policy.Event) (kindOf, error) {
 			k.id = &place{nodes: nodes, slots: slots, identity: id}
 		}
 	}
-	return k, nil
+	return k, c.others(e, &k)
+}
+
+// others notes where identifiers stand that belong to somebody whom another identifier names.
+func (c *compiler) others(e *policy.Event, k *kindOf) error {
+	if !c.stored {
+		return nil
+	}
+	k.others = make([]*another, len(c.trie.nodes))
+	for i := range e.Leaves {
+		l := &e.Leaves[i]
+		if !l.Class.OfSubject() || l.Container || l.Templates != nil || slices.Equal(l.Owner, l.Path) || l.Owner == nil && len(e.Subjects) == 0 {
+			continue
+		}
+		who, err := c.owner(e, l)
+		if err != nil {
+			return err
+		}
+		for _, n := range c.places(l.Path) {
+			k.others[n.id] = &another{who, l.Alias}
+		}
+		if who.climb > 0 && who.whos == nil {
+			k.name([]int32{who.node}, who.identity)
+		}
+	}
+	return nil
 }
 
 // name notes who is named at the places, unless somebody else is already.
@@ -382,7 +435,11 @@ func (c *compiler) identity(class policy.Class) (*transform.Identity, error) {
 	if class.Everywhere() {
 		instance = ""
 	}
-	id, err := transform.NewIdentity(c.keys, instance, class.IdentityType(), class.OfSubject())
+	make := transform.NewIdentity
+	if c.stored {
+		make = transform.NewStoredIdentity
+	}
+	id, err := make(c.keys, instance, class.IdentityType(), class.OfSubject())
 	if err != nil {
 		return nil, fmt.Errorf("identity of class %s: %w", class, err)
 	}

@@ -104,6 +104,9 @@ func (w *Worker) leaf(dst []byte, at int32, o *op) ([]byte, bool) {
 	if e.kind == kind(transform.Null) && !o.nulls {
 		return dst, false
 	}
+	if o.gated && w.barred(at, &o.owner) {
+		return dst, false
+	}
 	if o.owned {
 		w.own(at, &o.owner)
 	}
@@ -117,6 +120,7 @@ func (w *Worker) leaf(dst []byte, at int32, o *op) ([]byte, bool) {
 	switch verdict {
 	case transform.Done:
 		return dst, true
+	case transform.Barred, transform.Missed:
 	case transform.Shaped:
 		w.fault = &event.Poison{Reason: event.PseudonymShaped, Rule: w.source.trie.nodes[e.node].path.String(), Offset: int(e.start)}
 	default:
@@ -128,17 +132,34 @@ func (w *Worker) leaf(dst []byte, at int32, o *op) ([]byte, bool) {
 // own tells the techniques whose the leaf is.
 func (w *Worker) own(at int32, o *owner) {
 	to := &w.scope.Owner
-	id, identity := w.subject, w.who
-	if o.climb > 0 {
-		id, identity = w.inside(w.enclosing(at, o.climb), o.node), o.identity
-		if o.whos != nil && id >= 0 {
-			identity = w.whoAt(id, o.whos)
-		}
-	}
 	to.Known = false
-	if id >= 0 && w.tape[id].identifier() && identity != nil && identity.OfSubject() {
-		w.scope.People.Own(to, w.person(id, identity))
+	if n := w.whose(at, o); n >= 0 {
+		w.scope.People.Own(to, n, w.scope.Secrets)
 	}
+}
+
+// whose gives the number of the person a leaf belongs to; below 0: it cannot be told.
+func (w *Worker) whose(at int32, o *owner) int {
+	id, identity := w.subject, w.who
+	switch {
+	case o.self:
+		id, identity = at, o.identity
+	case o.climb > 0:
+		id, identity = w.inside(w.enclosing(at, o.climb), o.node), o.identity
+	}
+	if o.whos != nil && id >= 0 {
+		identity = w.whoAt(id, o.whos)
+	}
+	if id < 0 || !w.tape[id].identifier() || identity == nil || !identity.OfSubject() {
+		return -1
+	}
+	return w.person(id, identity)
+}
+
+// barred tells whether the recipient may not know of the person a leaf belongs to. Who cannot be told cannot be asked.
+func (w *Worker) barred(at int32, o *owner) bool {
+	n := w.whose(at, o)
+	return n < 0 || w.scope.People.Answer(n, w.scope.Secrets) != transform.Done
 }
 
 // measure writes how many elements an array has, or that something is there; and what is no plain object or array.
@@ -158,7 +179,7 @@ func (w *Worker) measure(dst []byte, at int32, o *op) ([]byte, bool) {
 			w.misfits[w.flow]++
 		}
 		return dst, false
-	case e.kind == kind(transform.Null):
+	case e.kind == kind(transform.Null), o.gated && w.barred(at, &o.owner):
 		return dst, false
 	case o.verb == presence:
 		return append(dst, "true"...), true

@@ -206,10 +206,10 @@ func (c *compiler) op(e *policy.Event, leaf int, d *policy.Decision) (op, error)
 		return o, nil
 	case policy.Count:
 		o.verb = count
-		return o, nil
+		return o, c.gate(&o, e, l)
 	case policy.Presence:
 		o.verb = presence
-		return o, nil
+		return o, c.gate(&o, e, l)
 	}
 	t, err := c.technique(l, d)
 	if err != nil {
@@ -223,11 +223,21 @@ func (c *compiler) op(e *policy.Event, leaf int, d *policy.Decision) (op, error)
 		}
 	}
 	o.nulls = d.Technique.Name == policy.Replace || d.Technique.Name == policy.Blank || d.Technique.Type != nil && d.Technique.Type.Nullable
-	if d.Technique.Name == policy.Seal && !d.Technique.Deterministic || d.Rebuild != nil && l.OwnParts || d.Technique.Shift {
-		o.owned = true
+	o.owned = d.Technique.Name == policy.Seal && !d.Technique.Deterministic || d.Rebuild != nil && l.OwnParts || d.Technique.Shift
+	if err := c.gate(&o, e, l); err != nil || !o.owned || o.gated {
+		return o, err
+	}
+	o.owner, err = c.owner(e, l)
+	return o, err
+}
+
+// gate has the registry asked before another person's leaf is written. A pseudonym asks by itself.
+func (c *compiler) gate(o *op, e *policy.Event, l *policy.Leaf) (err error) {
+	if c.stored && l.Owner != nil && o.person == nil {
+		o.gated, o.verbatim = true, transform.Verbatim{}
 		o.owner, err = c.owner(e, l)
 	}
-	return o, err
+	return err
 }
 
 // owner compiles where the identifier of the leaf's person stands.
@@ -250,7 +260,7 @@ func (c *compiler) owner(e *policy.Event, l *policy.Leaf) (owner, error) {
 		for _, o := range c.places(l.Owner) {
 			o.scalar = true
 			if n == o {
-				return owner{climb: 1, node: o.id, identity: id, whos: whos}, nil
+				return owner{climb: 1, self: true, node: o.id, identity: id, whos: whos}, nil
 			}
 			if shared := commonPlace(n, o, c.trie); shared >= 0 {
 				return owner{climb: int(n.depth - c.trie.nodes[shared].depth), node: o.id, identity: id, whos: whos}, nil

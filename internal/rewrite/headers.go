@@ -33,11 +33,12 @@ func (w *Worker) AppendHeaders(dst []event.Header, source, flow int, in []event.
 			var verdict transform.Verdict
 			w.current = transform.Value{Kind: transform.String, Text: in[i].Value, Raw: w.quoted}
 			w.headers, verdict = allowed[j].technique.Append(w.headers, &w.current, w.scope)
-			if verdict != transform.Done {
+			switch verdict {
+			case transform.Done:
+				dst = append(dst, event.Header{Key: allowed[j].name, Value: w.bare(start)})
+			case transform.Misfit, transform.Shaped:
 				w.misfits[w.flow]++
-				continue
 			}
-			dst = append(dst, event.Header{Key: allowed[j].name, Value: w.bare(start)})
 		}
 	}
 	return dst

@@ -179,24 +179,6 @@ func (w *Worker) find(p *place) int32 {
 	return none
 }
 
-// findWho gives the first entry of the places that names somebody, and under which identity.
-func (w *Worker) findWho(p *place) (int32, *transform.Identity) {
-	if p.whos == nil {
-		return w.find(p), p.identity
-	}
-	for i, n := range p.nodes {
-		for at := w.slots[p.slots[i]]; at >= 0; at = w.following(at, n) {
-			if !w.tape[at].identifier() {
-				continue
-			}
-			if id := w.whoAt(at, p.whos); id != nil {
-				return at, id
-			}
-		}
-	}
-	return none, nil
-}
-
 // agree checks that two spellings of one identifier name the same wherever both stand.
 func (w *Worker) agree(p *pair) bool {
 	for at := int32(0); int(at) < len(w.tape); at++ {

@@ -22,8 +22,9 @@ type Worker struct {
 	source  *source
 	kind    *kindOf
 	kindAt  int
-	subject int32 // tape index of the first acting subject, or none
-	path    int   // index of the subject path where it was found
+	subject int32   // tape index of the first acting subject, or none
+	acting  []int32 // people who act
+	path    int     // index of the subject path where it was found
 	who     *transform.Identity
 
 	found     [8]found
@@ -35,14 +36,18 @@ type Worker struct {
 	fault     *event.Poison
 	misfits   []uint64 // by flow of the plan
 	unfitting []misfit
-	flow      int // of the plan, whose leaves are written
-	headers   []byte
-	quoted    []byte
-	ops       []*op
-	inner     []byte              // a document before it is encoded into its string
-	names     map[uint64]struct{} // of members whose names are data, written so far
-	seed      maphash.Seed
-	answers   map[answered]bool // to conditions of cases, of the element at hand
+	marked    struct {
+		misfits   []uint64
+		unfitting int
+	}
+	flow    int // of the plan, whose leaves are written
+	headers []byte
+	quoted  []byte
+	ops     []*op
+	inner   []byte              // a document before it is encoded into its string
+	names   map[uint64]struct{} // of members whose names are data, written so far
+	seed    maphash.Seed
+	answers map[answered]bool // to conditions of cases, of the element at hand
 	elements
 }
 
@@ -104,7 +109,11 @@ func (w *Worker) Event() (index int, known bool, err error) {
 			}
 		}
 		w.collect()
-		return i, true, w.findSubject()
+		err := w.findSubject()
+		if k.others != nil {
+			w.relate()
+		}
+		return i, true, err
 	}
 	return 0, false, nil
 }
@@ -152,32 +161,104 @@ func (w *Worker) person(at int32, id *transform.Identity) int {
 	return w.scope.People.Add(id, w.value(e))
 }
 
-// findSubject looks for who acts: the first of the event's subject paths where an identifier stands.
+// findSubject looks for who acts: all who stand at the first of the event's subject paths where somebody does.
 func (w *Worker) findSubject() error {
-	w.subject, w.who = none, nil
+	w.subject, w.who, w.acting = none, nil, w.acting[:0]
 	for i := range w.kind.subjects {
 		p := &w.kind.subjects[i]
-		at, identity := w.findWho(p)
-		if at < 0 {
-			continue
+		for j, n := range p.nodes {
+			for at := w.slots[p.slots[j]]; at >= 0; at = w.following(at, n) {
+				if err := w.act(i, at); err != nil {
+					return err
+				}
+			}
 		}
-		verdict := transform.Done
-		if identity.OfSubject() {
-			verdict = w.scope.People.Verdict(w.person(at, identity))
-		}
-		switch verdict {
-		case transform.Done:
-			w.subject, w.path, w.who = at, i, identity
+		if w.subject >= 0 {
 			return nil
-		case transform.Shaped:
-			return &event.Poison{Reason: event.PseudonymShaped, Rule: w.source.trie.nodes[w.tape[at].node].path.String(), Offset: int(w.tape[at].start)}
 		}
 	}
 	return nil
 }
 
+// act takes in who stands at a subject path, if anybody does. The first is whose the event is.
+func (w *Worker) act(path int, at int32) error {
+	p := &w.kind.subjects[path]
+	identity := p.identity
+	if !w.tape[at].identifier() {
+		return nil
+	}
+	if p.whos != nil {
+		if identity = w.whoAt(at, p.whos); identity == nil {
+			return nil
+		}
+	}
+	verdict, n := transform.Done, int32(none)
+	if identity.OfSubject() {
+		n = int32(w.person(at, identity))
+		verdict = w.scope.People.Verdict(int(n))
+	}
+	switch verdict {
+	case transform.Done:
+		if w.subject < 0 {
+			w.subject, w.path, w.who = at, path, identity
+		}
+		if n >= 0 {
+			w.acting = append(w.acting, n)
+		}
+	case transform.Shaped:
+		return &event.Poison{Reason: event.PseudonymShaped, Rule: w.source.trie.nodes[w.tape[at].node].path.String(), Offset: int(w.tape[at].start)}
+	}
+	return nil
+}
+
+// relate tells of the people whom the event names which of them are other names of others.
+func (w *Worker) relate() {
+	others := w.kind.others
+	for at := range w.tape {
+		e := &w.tape[at]
+		if e.subject == 0 || others[e.node] == nil {
+			continue
+		}
+		o := others[e.node]
+		if n := w.whose(int32(at), &o.owner); n >= 0 && n != int(e.subject)-1 {
+			w.scope.People.Relate(int(e.subject)-1, n, o.declared)
+		}
+	}
+}
+
+// Ask has a registry asked about everybody whose data leaves. The program was compiled with Stored.
+func (w *Worker) Ask(r transform.Registry) { w.scope.Secrets = r }
+
+// People gives those whom the event names. Call it after Event.
+func (w *Worker) People() *transform.Subjects { return &w.scope.People }
+
+// Acting gives the numbers of those who act in the event, valid until the next one. Who acts for a thing, such as a page, is not
+// among them.
+func (w *Worker) Acting() []int32 { return w.acting }
+
 // HasSubject tells whether somebody acts in the event, or the pack says that nobody does.
 func (w *Worker) HasSubject() bool { return w.subject >= 0 || w.kind.none }
+
+// Consents gives how many places there are where the event at hand may carry what people agreed to.
+func (w *Worker) Consents() int { return len(w.source.consents) }
+
+// Consent gives what stands at such a place: its form, and the text of a string or the JSON of anything else, which is clear and
+// valid until the next text; false: nothing stands there.
+func (w *Worker) Consent(place int) (form string, value []byte, ok bool) {
+	p := &w.source.consents[place]
+	for i, n := range p.nodes {
+		for at := w.slots[p.slots[i]]; at >= 0; at = w.following(at, n) {
+			switch e := &w.tape[at]; {
+			case e.kind == kind(transform.Null):
+			case e.container() && e.kind != document:
+				return p.form, w.payload[e.start:w.scanner.skip(int(e.start), 0)], true
+			default:
+				return p.form, w.text(e), true
+			}
+		}
+	}
+	return "", nil, false
+}
 
 // Splits tells whether the source's records hold several events each.
 func (w *Worker) Splits(source int) bool { return w.program.sources[source].trie.splits }
@@ -204,6 +285,7 @@ func (w *Worker) Append(dst []byte, flow int, d *keyring.Domain) ([]byte, error)
 	s := &f.events[w.kindAt]
 	w.flow = f.index
 	w.ops, w.scope.Domain, w.fault = s.ops, d, nil
+	w.scope.People.Turn()
 	start := len(dst)
 	w.most = start + w.program.options.MaxOutput
 	w.names = emptied(w.names)
@@ -291,6 +373,18 @@ type misfit struct {
 
 // mostMisfits is how many places are remembered until somebody asks.
 const mostMisfits = 64
+
+// Mark remembers what was counted so far.
+func (w *Worker) Mark() {
+	w.marked.misfits = append(w.marked.misfits[:0], w.misfits...)
+	w.marked.unfitting = len(w.unfitting)
+}
+
+// Undo takes back what was counted since Mark: records that are decided again are counted then.
+func (w *Worker) Undo() {
+	copy(w.misfits, w.marked.misfits)
+	w.unfitting = w.unfitting[:w.marked.unfitting]
+}
 
 // MisfitPlaces tells of places, some of them more than once, where a value was not what its class says since the last call: the
 // source, the path, and the leaf of its event.

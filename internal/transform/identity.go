@@ -17,27 +17,40 @@ type Identity struct {
 	rule      canonicalRule
 	ofSubject bool
 
-	secrets *keyring.SecretPRF // of people
-	label   []byte             // what the PRF reads before the canonical identifier
+	instance string
+	secrets  *keyring.SecretPRF // of people whose secrets are derived; nil: they are kept by a Registry
+	label    []byte             // what stands before the canonical identifier
 }
 
 // NewIdentity makes the identity of a class. instance is the platform instance, "" for identifiers that name the same person
 // on every platform; identityType are the three lower-case letters that its pseudonyms begin with; ofSubject is false for
-// identifiers of things.
+// identifiers of things. The secrets of people are derived from the identifier.
 func NewIdentity(k *keyring.Keyring, instance, identityType string, ofSubject bool) (*Identity, error) {
+	id, err := newIdentity(k, instance, identityType, ofSubject)
+	if err == nil && ofSubject {
+		id.secrets, id.label = k.SecretPRF(instance, identityType)
+	}
+	return id, err
+}
+
+// NewStoredIdentity makes the identity of people whose secrets the scope's Registry keeps.
+func NewStoredIdentity(k *keyring.Keyring, instance, identityType string, ofSubject bool) (*Identity, error) {
+	return newIdentity(k, instance, identityType, ofSubject)
+}
+
+func newIdentity(k *keyring.Keyring, instance, identityType string, ofSubject bool) (*Identity, error) {
 	if !isIdentityType(identityType) {
 		return nil, fmt.Errorf("identity type %q: want three lower-case letters", identityType)
 	}
 	if v := k.Canonicalization(); v != 1 {
 		return nil, fmt.Errorf("canonicalization rules %d: this program has version 1 only", v)
 	}
-	id := &Identity{typ: identityType, rule: canonicalRules(identityType), ofSubject: ofSubject}
+	kind := "object"
 	if ofSubject {
-		id.secrets, id.label = k.SecretPRF(instance, identityType)
-	} else {
-		id.label = keyring.AppendLabel(nil, "object", k.Tenant(), instance, identityType, strconv.Itoa(k.Canonicalization()))
+		kind = "subject"
 	}
-	return id, nil
+	label := keyring.AppendLabel(nil, kind, k.Tenant(), instance, identityType, strconv.Itoa(k.Canonicalization()))
+	return &Identity{typ: identityType, instance: instance, rule: canonicalRules(identityType), ofSubject: ofSubject, label: label}, nil
 }
 
 func isIdentityType[T string | []byte](t T) bool {
@@ -54,6 +67,15 @@ func isIdentityType[T string | []byte](t T) bool {
 
 // Type gives the three letters that pseudonyms of the identity begin with.
 func (id *Identity) Type() string { return id.typ }
+
+// Instance gives the platform instance, "" where the identifier means the same everywhere.
+func (id *Identity) Instance() string { return id.instance }
+
+// Name appends what a Registry knows a person by: the label and the canonical form of the identifier v, which are clear.
+func (id *Identity) Name(dst []byte, v *Value) ([]byte, Verdict) { return id.appendName(dst, v) }
+
+// CanonicalOf gives the canonical identifier inside a name.
+func (id *Identity) CanonicalOf(name []byte) []byte { return name[len(id.label):] }
 
 // OfSubject tells whether the identity names people, who have a secret, and not things.
 func (id *Identity) OfSubject() bool { return id.ofSubject }
@@ -94,14 +116,25 @@ func (id *Identity) Secret(out *keyring.Secret, v *Value, s *Scope) Verdict {
 	if verdict := id.read(v, s); verdict != Done {
 		return verdict
 	}
+	if id.secrets == nil {
+		return s.registered(out, -1, id, s.clear)
+	}
 	id.secrets.Derive(out, s.clear)
 	return Done
+}
+
+// registered asks where secrets are kept.
+func (s *Scope) registered(out *keyring.Secret, n int, id *Identity, name []byte) Verdict {
+	if s.Secrets == nil {
+		return Missed // nobody to ask: nothing leaves
+	}
+	return s.Secrets.Secret(out, n, id, name)
 }
 
 // AppendPseudonym appends the pseudonym of v in the scope's domain, without quotes.
 func (id *Identity) AppendPseudonym(dst []byte, v *Value, s *Scope) ([]byte, Verdict) {
 	if n := int(v.Subject) - 1; n >= 0 && s.People.Is(n, id) {
-		return s.People.AppendPseudonym(dst, n, s.Domain)
+		return s.People.AppendPseudonym(dst, n, s.Domain, s.Secrets)
 	}
 	if id.ofSubject {
 		if verdict := id.Secret(&s.secret, v, s); verdict != Done {

@@ -17,8 +17,9 @@ type workspace struct {
 	wire   []byte // sealed bytes before they become text
 	ad     []byte // associated data
 	secret keyring.Secret
-	text   []byte // a composite value
-	part   Value  // of a composite value
+	text   []byte   // a composite value
+	pieces [][]byte // its parts
+	part   Value    // of a composite value
 	digest [16]byte
 	nonces nonces
 	keys   *keyCache

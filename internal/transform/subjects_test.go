@@ -39,7 +39,7 @@ func TestSubjectsTogetherAreSubjectsAlone(t *testing.T) {
 				}
 				var owner Owner
 				var secret keyring.Secret
-				f.scope.People.Own(&owner, n)
+				f.scope.People.Own(&owner, n, nil)
 				if id.Secret(&secret, values[n], f.scope) == Done && (owner.Secret != secret || !owner.Known || owner.Identity != id) {
 					t.Errorf("person %d of %d: owns what is sealed under another secret", n, count)
 				}
@@ -63,7 +63,7 @@ func TestSubjectsAreDerivedOnce(t *testing.T) {
 			p.lanes[0].Secret, p.lanes[0].Digest = keyring.Secret{1}, [16]byte{2} // would be mended by another derivation
 		}
 		want, _ := acc.AppendPseudonym(nil, v, f.scope)
-		if got, _ := p.AppendPseudonym(nil, n, f.scope.Domain); string(got) != string(want) {
+		if got, _ := p.AppendPseudonym(nil, n, f.scope.Domain, nil); string(got) != string(want) {
 			t.Fatalf("person %d: got %s, want %s", i, got, want)
 		}
 		if i > 0 && p.lanes[0].Digest != [16]byte{2} {
@@ -81,7 +81,7 @@ func TestSubjectsGiveBack(t *testing.T) {
 	for i := range 5 {
 		p.Add(acc, &Value{Kind: Number, Text: []byte(strconv.Itoa(i))})
 	}
-	p.AppendPseudonym(nil, 0, f.scope.Domain)
+	p.AppendPseudonym(nil, 0, f.scope.Domain, nil)
 	usual := size()
 	if p.Trim(); size() != usual {
 		t.Error("what is usual was given back too")
@@ -89,12 +89,12 @@ func TestSubjectsGiveBack(t *testing.T) {
 	for i := range 100_000 {
 		p.Add(acc, &Value{Kind: Number, Text: []byte(strconv.Itoa(i))})
 	}
-	p.AppendPseudonym(nil, 0, f.scope.Domain)
+	p.AppendPseudonym(nil, 0, f.scope.Domain, nil)
 	if p.Trim(); size() > usual {
 		t.Errorf("%d kept, want at most %d", size(), usual)
 	}
 	n := p.Add(acc, &Value{Kind: Number, Text: []byte("7")})
-	if got, verdict := p.AppendPseudonym(nil, n, f.scope.Domain); verdict != Done || len(got) == 0 {
+	if got, verdict := p.AppendPseudonym(nil, n, f.scope.Domain, nil); verdict != Done || len(got) == 0 {
 		t.Errorf("got %q with verdict %d after giving back", got, verdict)
 	}
 }

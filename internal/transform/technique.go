@@ -34,6 +34,8 @@ const (
 	Done   Verdict = iota // one JSON value was appended
 	Misfit                // the value is not what its class says: nothing was appended, the leaf is dropped and counted
 	Shaped                // an identifier that looks like one of our pseudonyms: the record goes to quarantine
+	Barred                // the recipient may not know of the person: nothing was appended, the leaf is dropped
+	Missed                // the person's secret is not at hand yet: the record is decided again once it is
 )
 
 // Technique turns one leaf into what a recipient may have. It is immutable and safe for concurrent use;
@@ -46,11 +48,20 @@ type Technique interface {
 
 // Scope is what one worker lends its techniques for one record and recipient. Not safe for concurrent use.
 type Scope struct {
-	Domain *keyring.Domain // keys of the recipient in the record's epoch
-	Owner  Owner           // whose leaf this is; sealed leaves are bound to it
-	People Subjects        // whom the record names
+	Domain  *keyring.Domain // keys of the recipient in the record's epoch
+	Owner   Owner           // whose leaf this is; sealed leaves are bound to it
+	People  Subjects        // whom the record names
+	Secrets Registry        // where people's secrets are kept; nil: they are derived from the identifier
 
 	workspace // what a call needs while it lasts, and the keys worth keeping; see scope.go
+}
+
+// Registry knows people's secrets where they are kept in a store. It is asked anew for every recipient, because one may know of
+// a person and another may not.
+type Registry interface {
+	// Secret sets out to the secret of person n of the scope's People, or, with n below 0, of somebody who is not among them.
+	// The name is the identity's label and the canonical identifier, clear. The verdict is Done, Barred or Missed.
+	Secret(out *keyring.Secret, n int, id *Identity, name []byte) Verdict
 }
 
 // Owner is the person a leaf belongs to.

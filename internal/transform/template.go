@@ -60,7 +60,10 @@ func (t template) Append(dst []byte, v *Value, s *Scope) ([]byte, Verdict) {
 	s.text = append(s.text[:0], v.Text...) // the value's own text is lent to the parts below
 	for i := range t.forms {
 		form := &t.forms[i]
-		out, verdict := appendForm(append(dst[:start], '"'), form.Parts, s.text, s)
+		if !s.cut(form.Parts) {
+			continue
+		}
+		out, verdict := s.appendForm(append(dst[:start], '"'), form.Parts)
 		if verdict == Done && form.Whole != nil {
 			s.part = Value{Kind: String, Text: s.text}
 			out, verdict = form.Whole.AppendPseudonym(append(out[:start], '"'), &s.part, s)
@@ -68,32 +71,34 @@ func (t template) Append(dst []byte, v *Value, s *Scope) ([]byte, Verdict) {
 		switch verdict {
 		case Done:
 			return append(out, '"'), Done
-		case Shaped:
-			return dst[:start], Shaped
+		case Shaped, Barred, Missed:
+			return dst[:start], verdict
 		}
 	}
 	return dst[:start], Misfit
 }
 
-// appendForm writes the value as far as it has this form. Everything that is written needs no escape.
-func appendForm(dst []byte, form []Part, text []byte, s *Scope) ([]byte, Verdict) {
+// cut finds the parts of the value as far as it has this form, before anybody in it is looked for.
+func (s *Scope) cut(form []Part) bool {
+	s.pieces = s.pieces[:0]
+	text := s.text
 	for i := range form {
 		p := &form[i]
 		if p.Literal != "" {
 			rest, ok := bytes.CutPrefix(text, []byte(p.Literal))
 			if !ok {
-				return dst, Misfit
+				return false
 			}
-			dst, text = appendEscaped(dst, []byte(p.Literal)), rest
+			s.pieces, text = append(s.pieces, text[:len(p.Literal)]), rest
 			continue
 		}
 		if p.Dropped {
-			return dst, Done
+			return true
 		}
 		end := len(text)
 		if i+1 < len(form) && form[i+1].Literal != "" {
 			if end = bytes.Index(text, []byte(form[i+1].Literal)); end < 0 {
-				return dst, Misfit
+				return false
 			}
 		} else if i+1 < len(form) { // {drop}: from where an identifier cannot go on
 			if end = bytes.IndexAny(text, "/?#"); end < 0 {
@@ -102,31 +107,35 @@ func appendForm(dst []byte, form []Part, text []byte, s *Scope) ([]byte, Verdict
 		}
 		part := text[:end]
 		text = text[end:]
-		if len(part) == 0 || bytes.ContainsAny(part, "/?# \t\r\n") {
-			return dst, Misfit
+		if len(part) == 0 || bytes.ContainsAny(part, "/?# \t\r\n") || p.Kept != nil && !p.Kept(part) {
+			return false
 		}
+		s.pieces = append(s.pieces, part)
+	}
+	return len(text) == 0
+}
+
+// appendForm writes the parts that were cut. Everything that is written needs no escape.
+func (s *Scope) appendForm(dst []byte, form []Part) ([]byte, Verdict) {
+	for i, piece := range s.pieces {
 		var verdict Verdict
-		if dst, verdict = p.append(dst, part, s); verdict != Done {
+		if dst, verdict = form[i].append(dst, piece, s); verdict != Done {
 			return dst, verdict
 		}
-	}
-	if len(text) > 0 {
-		return dst, Misfit
 	}
 	return dst, Done
 }
 
 func (p *Part) append(dst, text []byte, s *Scope) ([]byte, Verdict) {
 	switch {
+	case p.Literal != "":
+		return appendEscaped(dst, text), Done
 	case p.Owner:
 		if !s.Owner.Known || !s.Owner.Identity.ofSubject {
 			return dst, Misfit
 		}
 		return s.Owner.Identity.AppendPseudonymOf(dst, &s.Owner.Secret, s), Done
 	case p.Kept != nil:
-		if !p.Kept(text) {
-			return dst, Misfit
-		}
 		return append(dst, text...), Done
 	}
 	s.part = Value{Kind: String, Text: text}
