@@ -20,18 +20,31 @@ const module = "github.com/nymstream/nymstream/"
 var arrows = map[string][]string{
 	"cmd/nymstream":      {"internal/app", "internal/config", "internal/policy", "internal/pipeline", "internal/discover", "internal/event"},
 	"internal/app":       {"internal/*"},
-	"internal/pipeline":  {"internal/rewrite", "internal/policy", "internal/transform", "internal/keyring", "internal/event"},
+	"internal/pipeline":  {"internal/rewrite", "internal/policy", "internal/transform", "internal/subject", "internal/consent", "internal/consent/iab", "internal/keyring", "internal/event"},
 	"internal/rewrite":   {"internal/policy", "internal/transform", "internal/keyring", "internal/event"},
 	"internal/transform": {"internal/keyring", "internal/event"},
 	"internal/policy":    {"internal/event"},
 	"internal/format":    {"internal/policy", "internal/event"},
 	"internal/discover":  {"internal/policy", "internal/event"},
 	"internal/stream":    {"internal/event"},
+	"internal/control":   {"internal/subject", "internal/event"},
 	"internal/keyring":   {"internal/event"},
-	"internal/event":     nil,
-	"internal/config":    nil,
-	"internal/telemetry": nil,
-	"internal/workload":  nil,
+
+	"internal/rights":          {"internal/policy", "internal/transform", "internal/subject", "internal/consent", "internal/keyring", "internal/audit", "internal/event"},
+	"internal/rights/reveal":   {"internal/policy", "internal/transform", "internal/subject", "internal/consent", "internal/keyring", "internal/audit", "internal/event"},
+	"internal/store":           {"internal/subject", "internal/event"},
+	"internal/store/embedded":  {"internal/store", "internal/subject", "internal/event"},
+	"internal/store/postgres":  {"internal/store", "internal/subject", "internal/event"},
+	"internal/store/storetest": {"internal/store", "internal/subject", "internal/event"},
+	"internal/subject":         {"internal/consent", "internal/keyring", "internal/event"},
+	"internal/consent":         {"internal/event"},
+	"internal/consent/iab":     {"internal/consent"},
+	"internal/consent/foreign": {"internal/consent"},
+	"internal/audit":           {"internal/event"},
+	"internal/event":           nil,
+	"internal/config":          nil,
+	"internal/telemetry":       nil,
+	"internal/workload":        nil,
 }
 
 // onlyHere names the modules that one room keeps to itself.
@@ -39,10 +52,14 @@ var onlyHere = map[string][]string{
 	"github.com/segmentio/kafka-go":  {"internal/stream", "internal/app"}, // app passes on SASL mechanisms
 	"github.com/tink-crypto/tink-go": {"internal/keyring"},
 	"github.com/twmb/franz-go":       {"internal/app", "internal/format"}, // the demo's broker inside the process; the registry's client
-	"github.com/prometheus/":         {"internal/telemetry", "internal/stream", "internal/app"},
+	"github.com/prometheus/":         {"internal/telemetry", "internal/stream", "internal/control", "internal/app"},
 	"github.com/alecthomas/kong":     {"cmd/nymstream"},
 	"github.com/vbauerster/mpb":      {"cmd/nymstream"},
 	"filippo.io/age":                 {"internal/keyring"},
+	"github.com/cockroachdb/pebble":  {"internal/store/embedded"},
+	"github.com/jackc/pgx":           {"internal/store/postgres"},
+	"github.com/pressly/goose":       {"internal/store/postgres"},
+	"github.com/transparency-dev":    {"internal/audit"},
 	"github.com/goccy/go-yaml":       {"internal/policy", "internal/config", "internal/discover", "cmd/nymstream"},
 }
 

@@ -39,6 +39,8 @@ func (s *Service) bind(plan *policy.Plan) (*boundPlan, error) {
 		Decoders:      f.decoders,
 		Encoders:      f.encoders,
 		AssumeConsent: s.config.AssumeConsent,
+		People:        s.people.kept(),
+		Signals:       s.signalsTo(plan),
 		Drift:         s.drift,
 		Limits:        rewrite.Options{MaxDepth: s.config.Limits.Depth, MaxBytes: int(s.config.Limits.Record)},
 	})
@@ -50,6 +52,14 @@ func (s *Service) bind(plan *policy.Plan) (*boundPlan, error) {
 		g.sources = append(g.sources, plan.Sources[i].Topics...)
 	}
 	return g, nil
+}
+
+// signalsTo gives the number of the recipient of what events say of accounts; 0: nobody is told.
+func (s *Service) signalsTo(plan *policy.Plan) int {
+	if s.people == nil || !s.config.Signals.FromEvents {
+		return 0
+	}
+	return len(plan.Recipients)
 }
 
 // flows tells whether two plans read and write the same topics: then one takes over from the other without a pause.

@@ -26,6 +26,7 @@ type SanitizeOptions struct {
 	Source        string
 	Recipient     string
 	AssumeConsent bool
+	People        *LocalPeople // nil: secrets are derived, and nobody is known to have agreed
 	In            io.Reader
 	Out           io.Writer
 	Now           func() time.Time
@@ -64,7 +65,7 @@ func Sanitize(ctx context.Context, o SanitizeOptions) (Counts, error) {
 	o.Limits.SealKeys = 1024 // a pipe is small before it is fast
 	topic := o.Plan.Sources[source].Topics[0]
 	o.Plan = narrowed(o.Plan, source, recipient) // nothing else here must hold the whole plan
-	p, err := pipeline.New(o.Plan, o.Keys, pipeline.Options{AssumeConsent: o.AssumeConsent, Now: o.Now, Limits: o.Limits})
+	p, err := pipeline.New(o.Plan, o.Keys, pipeline.Options{AssumeConsent: o.AssumeConsent, People: o.People.kept(), Now: o.Now, Limits: o.Limits})
 	if err != nil {
 		return counts, err
 	}
@@ -72,24 +73,59 @@ func Sanitize(ctx context.Context, o SanitizeOptions) (Counts, error) {
 	sink := &lineSink{out: bufio.NewWriterSize(o.Out, 256<<10), counts: &counts, refused: o.Refused}
 	worker := p.For([]int{recipient})
 	lines := newLineReader(o.In, o.Limits.MaxBytes)
-	batch := make([]event.Record, 1)
-	for line := int64(1); ctx.Err() == nil; line++ {
-		text, err := lines.next()
-		if errors.Is(err, io.EOF) {
-			return counts, sink.out.Flush()
-		}
-		if err != nil {
+	batch := &lineBatch{topic: topic, most: 1}
+	if o.People != nil {
+		batch.most = storedBatch
+	}
+	for ctx.Err() == nil {
+		err := batch.fill(lines)
+		if err != nil && !errors.Is(err, io.EOF) {
 			return counts, fmt.Errorf("read input: %w", err)
 		}
-		if len(text) == 0 {
-			continue
+		if failed := worker.Process(batch.records, sink); failed != nil {
+			return counts, failed
 		}
-		batch[0] = event.Record{Topic: topic, Offset: line, Time: -1, Value: text}
-		if err := worker.Process(batch, sink); err != nil {
-			return counts, err
+		if err != nil {
+			return counts, errors.Join(sink.out.Flush(), o.People.note(ctx))
 		}
 	}
 	return counts, errors.Join(ctx.Err(), sink.out.Flush())
+}
+
+// storedBatch is how many lines are decided together where people are looked for in a store.
+const storedBatch = 256
+
+// lineBatch is lines that are decided together.
+type lineBatch struct {
+	topic   string
+	most    int // records
+	line    int64
+	records []event.Record
+	text    []byte
+}
+
+// batchBytes bounds the text of a batch, but for its last line.
+const batchBytes = 4 << 20
+
+// fill reads the next lines. A batch of one keeps no copy.
+func (b *lineBatch) fill(lines *lineReader) error {
+	b.records, b.text = b.records[:0], b.text[:0]
+	for len(b.records) < b.most && len(b.text) < batchBytes {
+		text, err := lines.next()
+		if err != nil {
+			return err
+		}
+		b.line++
+		if len(text) == 0 {
+			continue
+		}
+		if b.most > 1 {
+			b.text = append(b.text, text...) // what was cut from it before it grew stays as it was
+			text = b.text[len(b.text)-len(text):]
+		}
+		b.records = append(b.records, event.Record{Topic: b.topic, Offset: b.line, Time: -1, Value: text})
+	}
+	return nil
 }
 
 // settle gives back what reading policy and packs took: several times what is needed from then on. A pool keeps its

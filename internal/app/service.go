@@ -42,6 +42,7 @@ type Service struct {
 	registry *prometheus.Registry
 	meters   *meters
 	drift    *pipeline.Drift
+	people   *people // nil: none are kept
 
 	live    atomic.Pointer[boundPlan] // the plan at work
 	stream  atomic.Pointer[stream.Stream]
@@ -60,10 +61,14 @@ type ServiceOptions struct {
 	Lookup  func(string) (string, bool)
 }
 
-// New loads policy and keys and wires the service. It connects to nothing.
-func New(o ServiceOptions) (*Service, error) {
+// New loads policy and keys, opens the store and wires the service. It connects to nothing else.
+func New(o ServiceOptions) (_ *Service, err error) {
 	s := &Service{options: o, config: o.Config}
-	var err error
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.people.close())
+		}
+	}()
 	s.log, err = telemetry.NewLogger(o.Err, telemetry.LogOptions{
 		Level: o.Config.Log.Level, Format: o.Config.Log.Format, Version: o.Version, Instance: o.Config.Instance,
 	})
@@ -81,6 +86,9 @@ func New(o ServiceOptions) (*Service, error) {
 	s.registry = telemetry.NewRegistry(o.Version)
 	s.meters = newMeters(s.registry)
 	s.drift = pipeline.NewDrift(s.drifted)
+	if err := s.keepPeople(); err != nil {
+		return nil, err
+	}
 	first, err := s.bind(plan)
 	if err != nil {
 		return nil, err
@@ -92,6 +100,24 @@ func New(o ServiceOptions) (*Service, error) {
 	}
 	s.stream.Store(opened)
 	return s, nil
+}
+
+// keepPeople opens the store, if there is one.
+func (s *Service) keepPeople() error {
+	conn, err := connection(s.config)
+	if err == nil {
+		s.people, err = newPeople(context.Background(), peopleOptions{
+			config: s.config, keys: s.keys, conn: conn, registry: s.registry, log: s.log,
+			plan: func() *policy.Plan { return s.live.Load().plan },
+			pending: func() time.Time {
+				if at := s.stream.Load(); at != nil {
+					return at.OldestDecision()
+				}
+				return time.Time{}
+			},
+		})
+	}
+	return err
 }
 
 // drifted tells of something that a pack does not know: its place, never its value.
@@ -108,6 +134,12 @@ func (s *Service) open(g *boundPlan, metrics prometheus.Registerer) (*stream.Str
 		return nil, err
 	}
 	options.Logger, options.Registerer = s.log, metrics
+	if s.people != nil {
+		options.Control = s.people.control
+		if s.config.Signals.FromEvents {
+			options.Recipients = append(options.Recipients, stream.Recipient{Name: "signals", Topic: s.config.Signals.Topic, Side: true})
+		}
+	}
 	return stream.New(options, func(int) (stream.Processor, error) { return s.meters.processor(&s.live), nil })
 }
 
@@ -116,7 +148,12 @@ func (s *Service) Check(ctx context.Context) (warnings []string, err error) {
 	if err := s.live.Load().formats.register(ctx); err != nil {
 		return nil, err
 	}
-	return check(ctx, s.stream.Load())
+	warnings, err = check(ctx, s.stream.Load())
+	if err != nil || s.people == nil {
+		return warnings, err
+	}
+	more, err := s.people.check(ctx)
+	return append(warnings, more...), err
 }
 
 func check(ctx context.Context, st *stream.Stream) (warnings []string, err error) {
@@ -142,12 +179,16 @@ func (s *Service) Run(ctx context.Context) error {
 	if err := s.prepareKeys(s.live.Load().plan); err != nil {
 		return err
 	}
+	admin, err := s.administration()
+	if err != nil {
+		return err
+	}
 	listener, err := net.Listen("tcp", s.config.HTTP.Listen)
 	if err != nil {
 		return fmt.Errorf("http.listen: %w", err)
 	}
 	server := telemetry.NewServer(listener, telemetry.ServerOptions{
-		Ready: func() error { return s.stream.Load().Ready() }, Metrics: s.registry, Policy: s.pushes(), Pprof: s.config.HTTP.Pprof, Log: s.log,
+		Ready: func() error { return s.stream.Load().Ready() }, Metrics: s.registry, Policy: s.pushes(), Admin: admin, Pprof: s.config.HTTP.Pprof, Log: s.log,
 	})
 	s.log.Info().Str(telemetry.KeyPlan, s.live.Load().plan.Hash).Str(telemetry.KeyGroup, s.config.Group).Str(telemetry.KeyAddress, listener.Addr().String()).Msg("service started")
 	work, ctx := errgroup.WithContext(ctx)
@@ -157,14 +198,40 @@ func (s *Service) Run(ctx context.Context) error {
 	work.Go(func() error { return s.watchPolicy(ctx, told, s.seen) })
 	work.Go(func() error {
 		defer stopServing() // health answers while the stream drains
-		return s.streams(ctx)
+		return s.flow(ctx)
 	})
-	err = work.Wait()
+	err = errors.Join(work.Wait(), s.people.close())
 	if errors.Is(err, stream.ErrFenced) {
 		err = fmt.Errorf("%w: %w", ErrDown, err)
 	}
 	s.log.Info().Err(err).Msg("service stopped")
 	return err
+}
+
+// flow runs the stream. Where people are kept, whatever tells of changes about them works from before its beginning until after
+// its end.
+func (s *Service) flow(ctx context.Context) error {
+	if s.people == nil {
+		return s.streams(ctx)
+	}
+	beside, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	side, ctx := errgroup.WithContext(ctx)
+	side.Go(func() error { return s.people.control.Run(beside) })
+	side.Go(func() error { return s.people.notes(beside) })
+	side.Go(func() error { return s.people.takeSignals(beside) })
+	side.Go(func() error { return s.people.publish(beside) })
+	side.Go(func() error {
+		defer stop()
+		if err := s.people.control.Await(ctx); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		return s.streams(ctx)
+	})
+	return side.Wait()
 }
 
 // keyInterval is how soon keys that another process made are taken over. Keys are made a day before they are needed.

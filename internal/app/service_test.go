@@ -5,6 +5,7 @@ package app
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/prometheus/common/expfmt"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -52,20 +54,27 @@ type running struct {
 // start runs a service with a scaffolded policy for the packs; every source has one topic of two partitions.
 func start(t *testing.T, packs ...string) *running {
 	t.Helper()
+	return startWith(t, func(config, policy string) (string, string) { return config, policy }, packs...)
+}
+
+// startWith lets configuration and policy be changed before.
+func startWith(t *testing.T, edit func(config, policy string) (string, string), packs ...string) *running {
+	t.Helper()
 	dir := t.TempDir()
 	if err := Scaffold(dir, packs, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	r := &running{t: t}
-	topics := []string{"nymstream.quarantine", "social.clean.analytics"}
+	topics := []string{"nymstream.quarantine", "nymstream.signals", "social.clean.analytics"}
 	for _, p := range packs {
 		topics = append(topics, "social.raw."+p)
 	}
 	var err error
-	if r.broker, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, topics...)); err != nil {
+	if r.broker, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, topics...), kfake.SeedTopics(1, "nymstream.control", "nymstream.ledger")); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.broker.Close)
+	r.keepForEver("nymstream.ledger")
 	file := filepath.Join(dir, "nymstream.yaml")
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -73,7 +82,12 @@ func start(t *testing.T, packs ...string) *running {
 	}
 	text = bytes.Replace(text, []byte("127.0.0.1:9092"), []byte(r.broker.ListenAddrs()[0]), 1)
 	text = append(text, "log: {level: debug}\nhttp: {listen: 127.0.0.1:0}\n"...)
-	if err := os.WriteFile(file, text, 0o600); err != nil {
+	rules, err := os.ReadFile(filepath.Join(dir, "policy.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	edited, editedRules := edit(string(text), string(rules))
+	if err := errors.Join(os.WriteFile(file, []byte(edited), 0o600), os.WriteFile(filepath.Join(dir, "policy.yaml"), []byte(editedRules), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	if r.config, err = config.Load(file, os.LookupEnv); err != nil {
@@ -91,6 +105,21 @@ func start(t *testing.T, packs ...string) *running {
 	r.stop = sync.OnceValue(func() error { cancel(); return <-done })
 	t.Cleanup(func() { _ = r.stop() })
 	return r
+}
+
+// keepForEver sets a topic to lose nothing.
+func (r *running) keepForEver(topic string) {
+	r.t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(r.broker.ListenAddrs()...))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer client.Close()
+	for _, name := range []string{"retention.ms", "retention.bytes"} {
+		if _, err := kadm.NewClient(client).AlterTopicConfigs(r.t.Context(), []kadm.AlterConfig{{Op: kadm.SetConfig, Name: name, Value: kadm.StringPtr("-1")}}, topic); err != nil {
+			r.t.Fatal(err)
+		}
+	}
 }
 
 func (r *running) produce(records ...*kgo.Record) {

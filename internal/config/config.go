@@ -32,6 +32,12 @@ type Config struct {
 
 	Quarantine Quarantine `yaml:"quarantine"`
 
+	Store   Store   `yaml:"store"`
+	Signals Signals `yaml:"signals"`
+	Control Topic   `yaml:"control"`
+	Ledger  Topic   `yaml:"ledger"`
+	Audit   Audit   `yaml:"audit"`
+
 	CommitInterval     time.Duration `yaml:"commit_interval"`
 	TransactionTimeout time.Duration `yaml:"transaction_timeout"`
 	SessionTimeout     time.Duration `yaml:"session_timeout"`
@@ -100,6 +106,34 @@ type Quarantine struct {
 	Topic string `yaml:"topic"`
 }
 
+// Store is where people's secrets and standings are kept. With none, secrets are derived from identifiers.
+type Store struct {
+	Kind        string `yaml:"kind"` // none, embedded, postgres
+	Dir         string `yaml:"dir" path:"dir"`
+	URL         Secret `yaml:"url"`
+	Connections int    `yaml:"connections"` // to PostgreSQL
+	Cache       int    `yaml:"cache"`       // people in memory
+}
+
+// Kept tells whether there is a store.
+func (s *Store) Kept() bool { return s.Kind != "none" }
+
+// Signals are what is said about people: consent, objections, erasure.
+type Signals struct {
+	Topic      string `yaml:"topic"`
+	FromEvents bool   `yaml:"from_events"` // what source events say of accounts is a signal too
+}
+
+// Topic names a topic.
+type Topic struct {
+	Topic string `yaml:"topic"`
+}
+
+// Audit is where the audit log of this instance lies; "": none is written.
+type Audit struct {
+	Dir string `yaml:"dir" path:"dir"`
+}
+
 // Fetch bounds what is read ahead.
 type Fetch struct {
 	Budget Bytes `yaml:"budget"`
@@ -129,6 +163,8 @@ type HTTP struct {
 	Pprof  bool   `yaml:"pprof"`
 	// PolicyToken lets its bearer replace the policy by POST /v1/policy; none: nobody can.
 	PolicyToken Secret `yaml:"policy_token"`
+	// Admins may send commands about people, keys and the store, one a line: name, roles, token. None: nobody can.
+	Admins Secret `yaml:"admins"`
 }
 
 // Default gives the defaults of all options that do not depend on the machine.
@@ -138,6 +174,10 @@ func Default() Config {
 		Group:              "nymstream",
 		Start:              "earliest",
 		Quarantine:         Quarantine{Topic: "nymstream.quarantine"},
+		Store:              Store{Kind: "none", Connections: 8, Cache: 1 << 20},
+		Signals:            Signals{Topic: "nymstream.signals", FromEvents: true},
+		Control:            Topic{Topic: "nymstream.control"},
+		Ledger:             Topic{Topic: "nymstream.ledger"},
 		CommitInterval:     100 * time.Millisecond,
 		TransactionTimeout: 15 * time.Second,
 		SessionTimeout:     10 * time.Second,

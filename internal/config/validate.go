@@ -27,14 +27,13 @@ func (c *Config) validate(report func(path, what, fix string)) {
 	v.present("keyring.dir", c.Keyring.Dir)
 	v.whole("workers", c.Workers, 1, 256)
 	v.oneOf("start", c.Start, "earliest", "latest")
-	if c.Quarantine.Topic == "." || c.Quarantine.Topic == ".." || !topicPattern.MatchString(c.Quarantine.Topic) {
-		v.report("quarantine.topic", "no topic name", "use 1 to 249 of A-Z a-z 0-9 . _ -")
-	}
+	v.topic("quarantine.topic", c.Quarantine.Topic)
 	v.oneOf("output.compression", c.Output.Compression, "none", "snappy", "lz4", "zstd")
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", c.Log.Format, "json", "console")
 	c.validateKafka(v)
 	c.validateRegistry(v)
+	c.validatePeople(v)
 	c.validateTimes(v)
 	c.validateSizes(v)
 	c.validateHTTP(v)
@@ -69,6 +68,35 @@ func (c *Config) validateKafka(v checker) {
 	}
 	if s.Mechanism == "plain" && !k.TLS.Enabled {
 		v.report("kafka.sasl.mechanism", "plain sends the password in clear without TLS", "enable kafka.tls, or use scram-sha-512")
+	}
+}
+
+// validatePeople checks where people are kept, and the topics that carry what is said about them.
+func (c *Config) validatePeople(v checker) {
+	s := c.Store
+	v.oneOf("store.kind", s.Kind, "none", "embedded", "postgres")
+	v.whole("store.cache", s.Cache, 1<<12, 1<<27)
+	v.whole("store.connections", s.Connections, 1, 256)
+	switch {
+	case s.Kind == "embedded" && s.Dir == "":
+		v.report("store.dir", "is missing", "say where the embedded store lies")
+	case s.Kind == "postgres" && s.URL.IsZero():
+		v.report("store.url", "is missing", "write ${file:PATH} or ${env:NAME} with postgres://…")
+	}
+	if s.Kept() && c.Audit.Dir == "" {
+		v.report("audit.dir", "is missing", "with a store, say where this instance's audit log lies")
+	}
+	v.topic("signals.topic", c.Signals.Topic)
+	v.topic("control.topic", c.Control.Topic)
+	v.topic("ledger.topic", c.Ledger.Topic)
+	named := map[string]string{}
+	for _, t := range []struct{ path, name string }{
+		{"quarantine.topic", c.Quarantine.Topic}, {"signals.topic", c.Signals.Topic}, {"control.topic", c.Control.Topic}, {"ledger.topic", c.Ledger.Topic},
+	} {
+		if other, twice := named[t.name]; twice {
+			v.report(t.path, "is the topic of "+other+" too", "give each its own")
+		}
+		named[t.name] = t.path
 	}
 }
 
@@ -138,6 +166,9 @@ func (c *Config) validateHTTP(v checker) {
 	if !c.HTTP.PolicyToken.IsZero() {
 		v.report("http.policy_token", "the token would cross the network in clear", "listen on 127.0.0.1, behind a proxy that speaks TLS")
 	}
+	if !c.HTTP.Admins.IsZero() {
+		v.report("http.admins", "the tokens would cross the network in clear", "listen on 127.0.0.1, behind a proxy that speaks TLS")
+	}
 }
 
 // checker holds the checks that several options share.
@@ -157,6 +188,12 @@ func (v checker) name(path, s string) {
 		v.report(path, "is missing", "add it")
 	case !namePattern.MatchString(s):
 		v.report(path, "no name", "use 1 to 128 of A-Z a-z 0-9 . _ -, beginning with a letter or digit")
+	}
+}
+
+func (v checker) topic(path, s string) {
+	if s == "." || s == ".." || !topicPattern.MatchString(s) {
+		v.report(path, "no topic name", "use 1 to 249 of A-Z a-z 0-9 . _ -")
 	}
 }
 

@@ -14,9 +14,8 @@ import (
 	"github.com/nymstream/nymstream/internal/subject"
 )
 
-// A commit's statements: each must touch all the rows it is given, and touches none whose version is another, for it would wait for
-// them in no order. A row that should not be there and shall not be is inserted and deleted again, which keeps others from inserting it
-// before the commit.
+// A commit's statements: each must touch all the rows it is given. Inserts and locks come first, and alone wait for others. A row that
+// should not be there and shall not be is inserted and deleted again, which keeps others from inserting it before the commit.
 const (
 	insertChanges = `INSERT INTO nymstream.rows (space, key, version, body)
 SELECT s, k, 1, b FROM unnest($1::smallint[], $2::uuid[], $3::bytea[]) AS t (s, k, b)
@@ -62,15 +61,22 @@ func (s *Store) Commit(ctx context.Context, changes []subject.Change) (ok bool, 
 	if err := errors.Join(err, s.check(ctx)); err != nil {
 		return false, err
 	}
-	batch := queueCommit(changes)
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return tx.SendBatch(ctx, batch).Close() })
+	take, change := queueCommit(changes)
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		for _, batch := range []*pgx.Batch{take, change} {
+			if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	if errors.Is(err, errOutdated) {
 		return false, nil
 	}
 	return err == nil, s.classify(ctx, "commit changes", err)
 }
 
-func queueCommit(changes []subject.Change) *pgx.Batch {
+func queueCommit(changes []subject.Change) (take, change *pgx.Batch) {
 	var inserts, locks, updates, deletes columns
 	for _, c := range changes {
 		if c.Row.Version == 0 {
@@ -85,20 +91,24 @@ func queueCommit(changes []subject.Change) *pgx.Batch {
 			updates.add(c)
 		}
 	}
-	batch := &pgx.Batch{}
-	queue := func(c columns, statement string, args ...any) {
-		if n := int64(len(c.keys)); n > 0 {
-			batch.Queue(statement, append([]any{c.spaces, c.keys}, args...)...).Exec(func(tag pgconn.CommandTag) error {
-				if tag.RowsAffected() != n {
-					return errOutdated
-				}
-				return nil
-			})
-		}
+	take, change = &pgx.Batch{}, &pgx.Batch{}
+	inserts.queue(take, insertChanges, inserts.bodies)
+	locks.queue(take, lockChanges, locks.versions)
+	updates.queue(change, updateChanges, updates.versions, updates.bodies)
+	deletes.queue(change, deleteChanges, deletes.versions)
+	return take, change
+}
+
+// queue queues a statement that must touch as many rows as there are.
+func (c *columns) queue(batch *pgx.Batch, statement string, more ...any) {
+	n := int64(len(c.keys))
+	if n == 0 {
+		return
 	}
-	queue(inserts, insertChanges, inserts.bodies)
-	queue(locks, lockChanges, locks.versions)
-	queue(updates, updateChanges, updates.versions, updates.bodies)
-	queue(deletes, deleteChanges, deletes.versions)
-	return batch
+	batch.Queue(statement, append([]any{c.spaces, c.keys}, more...)...).Exec(func(tag pgconn.CommandTag) error {
+		if tag.RowsAffected() != n {
+			return errOutdated
+		}
+		return nil
+	})
 }

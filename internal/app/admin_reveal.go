@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/nymstream/nymstream/internal/keyring"
+	"github.com/nymstream/nymstream/internal/rights"
+	"github.com/nymstream/nymstream/internal/rights/reveal"
+	"github.com/nymstream/nymstream/internal/telemetry"
+)
+
+// newReveal wires re-identification to who is kept.
+func (p *people) newReveal(o peopleOptions) *reveal.Service {
+	return reveal.New(reveal.Options{
+		Directory: p.directory, Store: p.store, Keys: o.keys, Plan: o.plan, Topics: revealTopics{p.topics}, Audit: p.audit, SubjectHash: p.audit.Subject,
+		Alarm: func(a reveal.Alarm) {
+			p.log.Error().Str(telemetry.KeyReason, a.Kind).Msg("alarm about re-identification; the audit log says who")
+		},
+	})
+}
+
+// revealTopics are the topics as re-identification reads them.
+type revealTopics struct{ *topics }
+
+func (t revealTopics) Scan(ctx context.Context, topic string, from map[int32]int64, fn func(*reveal.Message) error) error {
+	return t.topics.Scan(ctx, topic, from, func(m *rights.Message) error {
+		out := reveal.Message(*m)
+		return fn(&out)
+	})
+}
+
+// Revealing is what an investigator asks for.
+type Revealing struct {
+	Recipient  string          `json:"recipient"`
+	Pseudonyms []string        `json:"pseudonyms,omitempty"`
+	Sealed     []reveal.Sealed `json:"sealed,omitempty"`
+	From       time.Time       `json:"from,omitzero"` // of a span
+	To         time.Time       `json:"to,omitzero"`
+	Reason     string          `json:"reason"`
+	Case       string          `json:"case"`
+	Opens      int             `json:"opens,omitempty"`
+}
+
+// span gives the span from a time to another; nil: none.
+func span(from, to time.Time) *reveal.Span {
+	if from.IsZero() && to.IsZero() {
+		return nil
+	}
+	return &reveal.Span{From: from, To: to}
+}
+
+// RevealID names a request. Key is the private reveal key's file, where the command is carried out.
+type RevealID struct {
+	ID         string `json:"id"`
+	Key        string `json:"key,omitempty"`
+	Passphrase string `json:"passphrase,omitempty"`
+}
+
+// Format hides the passphrase, whatever the verb.
+func (r RevealID) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, r.ID) }
+
+func (a *Admin) revealRequest(ctx context.Context, by caller, o Revealing, out io.Writer) error {
+	id, err := a.reveal.Request(ctx, by.reveal(), reveal.Ask{
+		Recipient: o.Recipient, Pseudonyms: o.Pseudonyms, Sealed: o.Sealed, Span: span(o.From, o.To), Reason: reveal.Reason(o.Reason), Case: o.Case, Opens: o.Opens,
+	})
+	if err != nil {
+		return err
+	}
+	return write(out, RevealID{ID: id})
+}
+
+func (a *Admin) revealApprove(ctx context.Context, by caller, o RevealID, out io.Writer) error {
+	if err := a.reveal.Approve(ctx, by.reveal(), o.ID); err != nil {
+		return err
+	}
+	return write(out, RevealID{ID: o.ID})
+}
+
+func (a *Admin) revealDeny(ctx context.Context, by caller, o RevealID, out io.Writer) error {
+	if err := a.reveal.Deny(ctx, by.reveal(), o.ID); err != nil {
+		return err
+	}
+	return write(out, RevealID{ID: o.ID})
+}
+
+func (a *Admin) revealList(ctx context.Context, by caller, _ struct{}, out io.Writer) error {
+	all, err := a.reveal.List(ctx, by.reveal())
+	if err != nil {
+		return err
+	}
+	return write(out, all)
+}
+
+func (a *Admin) revealShow(ctx context.Context, by caller, o RevealID, out io.Writer) error {
+	d, err := a.reveal.Show(ctx, by.reveal(), o.ID)
+	if err != nil {
+		return err
+	}
+	return write(out, d)
+}
+
+// revealOpen answers with one line for each item, in clear.
+func (a *Admin) revealOpen(ctx context.Context, by caller, o RevealID, out io.Writer) error {
+	key, err := keyring.OpenReveal(o.Key, []byte(o.Passphrase))
+	if err != nil {
+		return err
+	}
+	found, err := a.reveal.Open(ctx, by.reveal(), o.ID, key)
+	if err != nil {
+		return err
+	}
+	return found.WriteLines(out)
+}
+
+// Leaking is what got into wrong hands.
+type Leaking struct {
+	Recipient  string    `json:"recipient"`
+	From       time.Time `json:"from,omitzero"`
+	To         time.Time `json:"to,omitzero"`
+	Pseudonyms []string  `json:"pseudonyms,omitempty"`
+}
+
+func (a *Admin) reportIncident(ctx context.Context, by caller, o Leaking, out io.Writer) error {
+	r, err := a.reveal.Incident(ctx, by.reveal(), reveal.Leak{Recipient: o.Recipient, Span: span(o.From, o.To), Pseudonyms: o.Pseudonyms})
+	if err != nil {
+		return err
+	}
+	return write(out, r)
+}

@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package app
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"github.com/nymstream/nymstream/internal/audit"
+	"github.com/nymstream/nymstream/internal/config"
+	"github.com/nymstream/nymstream/internal/control"
+	"github.com/nymstream/nymstream/internal/event"
+	"github.com/nymstream/nymstream/internal/keyring"
+	"github.com/nymstream/nymstream/internal/pipeline"
+	"github.com/nymstream/nymstream/internal/policy"
+	"github.com/nymstream/nymstream/internal/rights"
+	"github.com/nymstream/nymstream/internal/store/embedded"
+	"github.com/nymstream/nymstream/internal/store/postgres"
+	"github.com/nymstream/nymstream/internal/stream"
+	"github.com/nymstream/nymstream/internal/subject"
+)
+
+// openTimeout bounds how long opening a store may take.
+const openTimeout = 30 * time.Second
+
+// OpenStore opens the store of a configuration; nil: people are not kept.
+func OpenStore(ctx context.Context, c *config.Config, log zerolog.Logger) (subject.Store, error) {
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	var s subject.Store
+	var err error
+	switch c.Store.Kind {
+	case "embedded":
+		s, err = embedded.Open(c.Store.Dir, embedded.Options{})
+	case "postgres":
+		s, err = postgres.Open(ctx, postgres.Options{URL: c.Store.URL.Reveal(), MaxConns: c.Store.Connections, Migrate: true})
+	default:
+		return nil, nil
+	}
+	if errors.Is(err, event.ErrTransient) {
+		err = fmt.Errorf("%w: %w", ErrDown, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	return s, nil
+}
+
+// people are those whom the service keeps, and what tells every instance when something about them has changed.
+type people struct {
+	store     subject.Store
+	directory *subject.Directory
+	control   *control.Follower
+	conn      stream.Connection
+	names     struct{ control, signals, ledger string } // of topics
+	topics    *topics
+	rights    *rights.Service
+	audit     *audit.Log
+	instance  string
+	log       zerolog.Logger
+
+	mu      sync.Mutex
+	touched map[subject.Key]int32 // day they were seen
+	linked  map[link]int64        // when both were seen as one
+	known   map[link]struct{}     // links that were written lately
+	wake    chan struct{}
+}
+
+// link is a handle and its account.
+type link struct{ handle, account subject.Key }
+
+// newPeople wires who is kept; nil: nobody is. It connects to the store and to nothing else. pending tells since when decisions wait
+// for their transaction.
+func newPeople(ctx context.Context, o peopleOptions) (_ *people, err error) {
+	c := o.config
+	kept, err := OpenStore(ctx, c, o.log)
+	if err != nil || kept == nil {
+		return nil, err
+	}
+	p := &people{store: kept, conn: o.conn, instance: c.Instance, log: o.log, wake: make(chan struct{}, 1),
+		touched: map[subject.Key]int32{}, linked: map[link]int64{}, known: map[link]struct{}{}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, p.close())
+		}
+	}()
+	p.names.control, p.names.signals, p.names.ledger = c.Control.Topic, c.Signals.Topic, c.Ledger.Topic
+	p.directory = subject.NewDirectory(subject.Options{Store: kept, Keys: o.keys, Cache: c.Store.Cache})
+	p.topics = newTopics(o.conn)
+	if p.audit, err = openAudit(c.Audit.Dir, c.Tenant+"/"+c.Instance, o.keys); err != nil {
+		return nil, err
+	}
+	if p.control, err = newControl(ctx, o, p); err != nil {
+		return nil, err
+	}
+	p.rights = rights.New(rights.Options{
+		Directory: p.directory, Store: kept, Keys: o.keys, Plan: o.plan, Topics: p.topics, Control: announcer{p.control}, Audit: p.audit,
+		SubjectHash: p.audit.Subject, LedgerTopic: c.Ledger.Topic, Instance: c.Instance,
+	})
+	return p, nil
+}
+
+type peopleOptions struct {
+	config   *config.Config
+	keys     *keyring.Keyring
+	plan     func() *policy.Plan
+	pending  func() time.Time
+	conn     stream.Connection
+	registry prometheus.Registerer
+	log      zerolog.Logger
+}
+
+func newControl(ctx context.Context, o peopleOptions, p *people) (*control.Follower, error) {
+	id, err := subject.StoreID(ctx, p.store)
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	at, err := stream.NewLog(o.conn, o.config.Control.Topic)
+	if err != nil {
+		return nil, err
+	}
+	return control.New(control.Options{
+		Log: at, Evictions: evictions{p.directory},
+		MAC: func() control.MAC {
+			if m := o.keys.ControlMAC(); m != nil {
+				return m
+			}
+			return nil
+		},
+		Tenant: o.config.Tenant, Keyring: o.keys.ID(), Store: id, Instance: o.config.Instance,
+		Merged: mergedLimit, Settle: o.config.TransactionTimeout + 10*time.Second, Pending: o.pending,
+		Logger: o.log, Registerer: o.registry,
+	})
+}
+
+// openAudit opens the audit log of an instance. People in it go by a keyed hash.
+func openAudit(dir, origin string, keys *keyring.Keyring) (*audit.Log, error) {
+	signer, err := keys.Signer(keyring.RoleAudit)
+	if err != nil {
+		return nil, fmt.Errorf("audit log: %w", err)
+	}
+	var earlier []ed25519.PublicKey
+	for _, k := range keys.PublicKeys(keyring.RoleAudit) {
+		earlier = append(earlier, k.Key)
+	}
+	return audit.Open(dir, audit.Options{Origin: origin, Signer: auditSigner{signer}, Earlier: earlier, SubjectHash: subjectHash(keys)})
+}
+
+// auditSigner signs the audit log's checkpoints.
+type auditSigner struct{ *keyring.Signer }
+
+func (s auditSigner) Sign(text []byte) ([]byte, error) { return s.Signer.Sign(text), nil }
+
+func (s auditSigner) Public() ed25519.PublicKey { return s.Signer.Public().Key }
+
+// subjectHash names people in the audit log and in certificates: whoever has the lookup key can tell whose entries they are.
+func subjectHash(keys *keyring.Keyring) func(key [16]byte) string {
+	prf, label := keys.LookupPRF(), keyring.AppendLabel(nil, "audit subject", keys.Tenant())
+	return func(key [16]byte) string {
+		var sum [16]byte
+		prf.Sum(&sum, append(slices.Clone(label), key[:]...))
+		return hex.EncodeToString(sum[:])
+	}
+}
+
+// announcer lets what is done about people announce it.
+type announcer struct{ *control.Follower }
+
+func (a announcer) Announce(ctx context.Context, keys []subject.Key, tightened bool, _ string) (int64, error) {
+	all := make([]control.Key, len(keys))
+	for i, k := range keys {
+		all[i] = control.Key(k)
+	}
+	return a.Follower.Announce(ctx, all, tightened)
+}
+
+// check asks whether the topics are as they must be.
+func (p *people) check(ctx context.Context) (warnings []string, err error) {
+	warnings, err = stream.CheckTopics(ctx, p.conn,
+		stream.TopicNeed{Name: p.names.control, Partitions: 1, Retention: time.Hour, Read: true, Write: true},
+		stream.TopicNeed{Name: p.names.ledger, Partitions: 1, Retention: -1, Read: true, Write: true},
+		stream.TopicNeed{Name: p.names.signals, Retention: time.Hour, Read: true, Write: true})
+	if errors.Is(err, event.ErrTransient) {
+		err = fmt.Errorf("%w: %w", ErrDown, err)
+	}
+	return warnings, err
+}
+
+// evictions lets the control log evict people.
+type evictions struct{ *subject.Directory }
+
+func (e evictions) Evict(keys []control.Key) {
+	all := make([]subject.Key, len(keys))
+	for i, k := range keys {
+		all[i] = subject.Key(k)
+	}
+	e.Directory.Evict(all)
+}
+
+// kept gives the pipeline's view of people; nil: none are kept.
+func (p *people) kept() pipeline.People {
+	if p == nil {
+		return nil
+	}
+	return p
+}
+
+func (p *people) Find(name []byte) *subject.Person { return p.directory.Find(name) }
+
+func (p *people) Load(ctx context.Context, names [][]byte) error { return p.directory.Load(ctx, names) }
+
+func (p *people) Create(ctx context.Context, all []subject.Newcomer) error {
+	return p.directory.Create(ctx, all)
+}
+
+// mostNotes bounds what waits to be written of people who were seen. Above it notes are lost: they come again with later events.
+const mostNotes = 1 << 16
+
+func (p *people) Touch(day int32, seen []*subject.Person) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, s := range seen {
+		if len(p.touched) < mostNotes {
+			p.touched[s.Key] = day
+		}
+	}
+	p.hurry()
+}
+
+func (p *people) Link(handle, account subject.Key, at int64) {
+	l := link{handle, account}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, done := p.known[l]; done || len(p.linked) >= mostNotes {
+		return
+	}
+	p.linked[l] = at
+	p.hurry()
+}
+
+func (p *people) hurry() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// notePause is how long notes gather before they are written.
+const notePause = time.Second
+
+// notes writes who was seen and which names are one, beside the stream, until ctx ends.
+func (p *people) notes(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-p.wake:
+		}
+		touched, linked := p.take()
+		if err := p.write(ctx, touched, linked); err != nil && ctx.Err() == nil {
+			p.log.Warn().Err(err).Msg("could not note who was seen; later events bring it again")
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(notePause):
+		}
+	}
+}
+
+func (p *people) take() (map[subject.Key]int32, map[link]int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	touched, linked := p.touched, p.linked
+	p.touched, p.linked = map[subject.Key]int32{}, map[link]int64{}
+	if len(p.known) > mostNotes {
+		clear(p.known)
+	}
+	for l := range linked {
+		p.known[l] = struct{}{}
+	}
+	return touched, linked
+}
+
+func (p *people) write(ctx context.Context, touched map[subject.Key]int32, linked map[link]int64) error {
+	byDay := map[int32][]subject.Key{}
+	for k, day := range touched {
+		byDay[day] = append(byDay[day], k)
+	}
+	var faults []error
+	for day, keys := range byDay {
+		faults = append(faults, p.directory.Touch(ctx, keys, day))
+	}
+	for l, at := range linked {
+		if err := p.directory.Link(ctx, l.handle, l.account, at); err != nil {
+			faults = append(faults, err)
+			p.mu.Lock()
+			delete(p.known, l)
+			p.mu.Unlock()
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func (p *people) close() error {
+	if p == nil {
+		return nil
+	}
+	var faults []error
+	if p.audit != nil {
+		faults = append(faults, p.audit.Close())
+	}
+	if p.topics != nil {
+		p.topics.close()
+	}
+	return errors.Join(append(faults, p.store.Close())...)
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package app
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/nymstream/nymstream/internal/consent"
+	"github.com/nymstream/nymstream/internal/rights"
+)
+
+// keeping makes the configuration keep people in an embedded store, and ask them.
+func keeping(config, policy string) (string, string) {
+	config = strings.Replace(config, "assume_consent: true", "assume_consent: false", 1) +
+		"store: {kind: embedded, dir: store, cache: 4096}\naudit: {dir: audit}\ntransaction_timeout: 2s\n"
+	return config, strings.Replace(policy, "language: 1\n", "language: 1\nages: {unknown: adult, reason: Made up}\n", 1)
+}
+
+// signal says something about an account of Mastodon.
+func (r *running) signal(id int, s consent.Signal) {
+	r.t.Helper()
+	value, err := consent.EncodeSignals(consent.Subject{Instance: "mastodon", Type: "account", ID: fmt.Sprint(id)}, []consent.Signal{s})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.produce(&kgo.Record{Topic: "nymstream.signals", Value: value})
+}
+
+var posts atomic.Int64
+
+// post is a status of an account.
+func post(id int) *kgo.Record {
+	n := posts.Add(1)
+	return &kgo.Record{Topic: "social.raw.mastodon", Key: fmt.Append(nil, id), Value: fmt.Appendf(nil,
+		`{"id":"%d","uri":"https://a.example/%d","visibility":"public","account":{"id":"%d","acct":"a%d","bot":false},"content":"","created_at":"2026-01-02T03:04:05.000Z","favourites_count":%d}`, n, n, id, id, n)}
+}
+
+// until waits until the condition holds.
+func (r *running) until(what string, holds func() bool) {
+	r.t.Helper()
+	for end := time.Now().Add(40 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if holds() {
+			return
+		}
+	}
+	r.t.Fatalf("%s: not in 40 s; the log:\n%s", what, r.log.String())
+}
+
+// outputs gives the values of the recipient's topic.
+func (r *running) outputs() (all []string) {
+	for _, rec := range r.read("social.clean.analytics") {
+		all = append(all, string(rec.Value))
+	}
+	return all
+}
+
+// What people say decides, through the whole service: consent, its withdrawal, and an erasure that tells the recipient.
+func TestPeopleDecide(t *testing.T) {
+	r := startWith(t, keeping, "mastodon")
+	r.produce(post(1), post(2))
+	r.wait(2)
+	if got := r.outputs(); len(got) != 0 {
+		t.Fatalf("nobody agreed, and out came %s", got)
+	}
+	r.signal(1, consent.Signal{Kind: consent.Consent, Purpose: "product-analytics", Verdict: consent.Allow, At: time.Now().Add(-time.Minute).UnixMilli()})
+	r.until("an agreement is heeded", func() bool {
+		r.produce(post(1), post(2))
+		return len(r.outputs()) > 0
+	})
+	for _, v := range r.outputs() {
+		if !strings.Contains(v, `"acc_1_`) {
+			t.Errorf("want the pseudonym of who agreed, got %s", v)
+		}
+	}
+	said := time.Now()
+	r.signal(1, consent.Signal{Kind: consent.Consent, Purpose: "product-analytics", Verdict: consent.Deny, At: said.UnixMilli()})
+	r.until("a withdrawal is heeded", func() bool {
+		before := len(r.outputs())
+		r.produce(post(1))
+		time.Sleep(500 * time.Millisecond)
+		return len(r.outputs()) == before
+	})
+	t.Logf("the last output came at most %v after the withdrawal", time.Since(said).Round(time.Millisecond))
+
+	r.signal(1, consent.Signal{Kind: consent.Consent, Purpose: "product-analytics", Verdict: consent.Allow, At: time.Now().UnixMilli()})
+	r.until("a new agreement is heeded", func() bool {
+		before := len(r.outputs())
+		r.produce(post(1))
+		time.Sleep(300 * time.Millisecond)
+		return len(r.outputs()) > before
+	})
+	c, err := r.service.people.rights.Erase(t.Context(), rights.Erasure{
+		Subjects: []consent.Subject{{Instance: "mastodon", Type: "account", ID: "1"}}, Reason: rights.OnTest, By: rights.Actor{Name: "tester"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("certificate: %+v", c)
+	r.until("the recipient is told of the erasure", func() bool {
+		for _, v := range r.outputs() {
+			if strings.Contains(v, `"nymstream":"deletion"`) && strings.Contains(v, "acc_1_") {
+				return true
+			}
+		}
+		return false
+	})
+	before := len(r.outputs())
+	r.produce(post(1), post(1))
+	time.Sleep(time.Second)
+	if got := r.outputs(); len(got) != before {
+		t.Errorf("an erased person's events came out: %s", got[before:])
+	}
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+}
