@@ -13,7 +13,7 @@ FUZZ_TIME ?= 30s
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build check format vet lint vuln test test-race test-kafka chaos interop bench bench-peers bench-guard pgo fuzz golden demo up down
+.PHONY: help build check format vet lint vuln test test-race test-kafka test-postgres test-kms people chaos interop bench bench-peers bench-guard pgo fuzz golden demo up down
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' Makefile
@@ -28,7 +28,7 @@ format: ## fails when gofmt would change a file
 
 vet: ## go vet, with the tags of all tests
 	go vet ./...
-	go vet -tags kafka,chaos,bench ./...
+	go vet -tags kafka,chaos,bench,people ./...
 
 lint: ## golangci-lint, pinned; skipped with a message where it cannot be had
 	@if [ -x $(LINT) ] || GOBIN=$(dir $(LINT)) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION); \
@@ -49,6 +49,12 @@ test-kafka: ## end to end on real brokers, both versions
 	for version in $(KAFKA_VERSION) $(KAFKA_OLD_VERSION); do \
 	  NYMSTREAM_KAFKA_REQUIRED=1 scripts/with-kafka.sh -v $$version -s -- go test -tags kafka -count=1 -shuffle=on ./internal/stream/... ./internal/app/... ./test/kafka/... || exit; \
 	done
+
+test-postgres: ## the store on a PostgreSQL of its own
+	NYMSTREAM_POSTGRES_REQUIRED=1 scripts/with-postgres.sh -- go test -count=1 -shuffle=on ./internal/store/...
+
+test-kms: ## keys under a real OpenBao, and a double of AWS KMS
+	scripts/with-kms.sh go test -count=1 -run 'OpenBao|Moto' ./internal/keyring
 
 chaos: ## the chaos harness; CHAOS_ROUND=short for a quick round, CHAOS_SEED to repeat one
 	NYMSTREAM_KAFKA_REQUIRED=1 go test -tags chaos -count=1 -v -timeout 25m ./test/chaos

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -19,6 +20,11 @@ type keysCommands struct {
 	List   keysList   `cmd:"" help:"List keysets: role, recipient, epoch, from, to, status. Never a key."`
 	Rotate keysRotate `cmd:"" help:"Wrap all keysets anew (--kek), or begin a new key for a role (--role). No pseudonym changes."`
 	Epoch  keysEpoch  `cmd:"" help:"Begin a new epoch for a recipient: all its pseudonyms change."`
+
+	Destroy      keysDestroy      `cmd:"" help:"Destroy the keys of an epoch that has ended."`
+	ExportPublic keysExportPublic `cmd:"" help:"Write the public keys that verify certificates and audit logs."`
+	Backup       keysBackup       `cmd:"" help:"Copy the wrapped keyring to a file."`
+	Restore      keysRestore      `cmd:"" help:"Put a copy where there is no keyring."`
 }
 
 // keyringFlags say which keyring: that of a configuration, or one by its folder.
@@ -149,6 +155,7 @@ type keysEpoch struct {
 	keyringFlags
 	Recipient string `placeholder:"NAME" help:"Recipient whose pseudonyms change."`
 	At        string `placeholder:"TIME" help:"When it begins (RFC 3339); default in 24 hours, so that every instance has the keys by then."`
+	Store     bool   `help:"A new store epoch instead (with -c): the secrets of people are sealed in it from then on."`
 	Update    bool   `help:"Begin none: make what the policy will need within a day (new recipients, coming epochs, quarantine days)."`
 }
 
@@ -156,7 +163,7 @@ func (keysEpoch) Help() string {
 	return "Example:\n  nymstream keys epoch -c config/nymstream.yaml --recipient analytics --at 2027-01-01T00:00:00Z"
 }
 
-func (c *keysEpoch) Run(std streams) error {
+func (c *keysEpoch) Run(ctx context.Context, std streams) error {
 	k, err := c.keyring()
 	if err != nil {
 		return err
@@ -173,14 +180,21 @@ func (c *keysEpoch) Run(std streams) error {
 		fmt.Fprintln(std.out, "made what the policy will need")
 		return nil
 	}
-	if c.Recipient == "" {
-		return errors.New("whose epoch? give --recipient NAME")
+	if c.Store == (c.Recipient != "") {
+		return errors.New("whose epoch? give --recipient NAME, or --store")
 	}
 	at := now.Add(24 * time.Hour)
 	if c.At != "" {
 		if at, err = time.Parse(time.RFC3339, c.At); err != nil {
 			return fmt.Errorf("--at: %w", err)
 		}
+	}
+	if c.Config != "" { // where the audit log knows of it
+		noted := adminFlags{Config: c.Config, Role: []string{"operator"}}
+		return noted.tellDone(ctx, std, "keys epoch", app.EpochOf{Recipient: c.Recipient, Store: c.Store, At: at})
+	}
+	if c.Store {
+		return errors.New("a store epoch needs -c CONFIG")
 	}
 	if err := k.NewEpoch(c.Recipient, at, now); err != nil {
 		return err

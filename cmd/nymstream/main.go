@@ -36,8 +36,15 @@ type commands struct {
 	Init       initCommand        `cmd:"" help:"Write a configuration, a policy and keys that run as they are."`
 	Doctor     doctorCommand      `cmd:"" help:"Check configuration, policy, keys, brokers, topics and rights, and say how to mend what is wrong."`
 	Policy     policyCommands     `cmd:"" help:"Check and explain policies."`
-	Keys       keysCommands       `cmd:"" help:"Make, list and rotate keys."`
-	Quarantine quarantineCommands `cmd:"" help:"Look at what could not be sanitized, and replay it."`
+	Keys       keysCommands       `cmd:"" help:"Make, list, rotate and destroy keys."`
+	Consent    consentCommands    `cmd:"" help:"Note and show what people agree to."`
+	Subject    subjectCommands    `cmd:"" help:"Show, erase, restrict and hand out what is kept of people."`
+	Reveal     revealCommands     `cmd:"" help:"Re-identify, with a reason and a second person."`
+	Quarantine quarantineCommands `cmd:"" help:"Look at what could not be sanitized, replay and purge it."`
+	Store      storeCommands      `cmd:"" help:"Back up, restore and measure the store of people."`
+	Audit      auditCommands      `cmd:"" help:"Verify and read the log of what was done."`
+	Report     reportCommands     `cmd:"" help:"Say who gets what, how long, and what leaked."`
+	Resume     resumeCommand      `cmd:"" help:"Let a partition that stopped go on at an offset."`
 	Version    versionCommand     `cmd:"" help:"Print the version."`
 }
 
@@ -110,13 +117,14 @@ func guard(exited *int, fn func() int) (status int) {
 // code finds the exit code of an error.
 func code(err error) int {
 	var no answer
+	var refused app.No
 	var faults policy.Problems
 	var options config.Problems
 	switch {
-	case errors.As(err, &no):
-		return exitNo
 	case errors.Is(err, app.ErrDown):
 		return exitDown
+	case errors.As(err, &no), errors.As(err, &refused):
+		return exitNo
 	case errors.As(err, &faults), errors.As(err, &options):
 		return exitUsage
 	}

@@ -20,6 +20,7 @@ type quarantineCommands struct {
 	Stats  quarantineStats  `cmd:"" help:"Count what waits in quarantine, by reason and recipient."`
 	Show   quarantineShow   `cmd:"" help:"Show one record's reason and path."`
 	Replay quarantineReplay `cmd:"" help:"Decide records again, once for each source coordinate and recipient."`
+	Purge  quarantinePurge  `cmd:"" help:"Destroy the keys of days that are over."`
 }
 
 // quarantineFlags say which quarantine, and what of it.

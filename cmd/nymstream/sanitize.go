@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -26,6 +27,8 @@ type sanitizeCommand struct {
 	Out           string `placeholder:"FILE" help:"Sanitized JSON Lines; default standard output."`
 	Keys          string `placeholder:"DIR" help:"Keyring; without it, fresh keys for this run."`
 	Passphrase    string `env:"NYMSTREAM_PASSPHRASE" placeholder:"TEXT" help:"Passphrase of the keyring's KEK (better by environment: NYMSTREAM_PASSPHRASE)."`
+	Store         string `placeholder:"DIR" help:"Embedded store of people, made if need be; it belongs to the keyring of --keys."`
+	Consent       string `placeholder:"FILE" help:"Signals about people that are merged first: JSON Lines as on the signals topic."`
 	AssumeConsent bool   `help:"Forward for purposes whose basis is consent although nobody was asked."`
 	JSON          bool   `name:"json" help:"Counts as one JSON object on standard error."`
 }
@@ -52,6 +55,11 @@ func (c *sanitizeCommand) Run(ctx context.Context, std streams) (err error) {
 	if c.AssumeConsent {
 		fmt.Fprintln(std.err, app.AssumedConsent)
 	}
+	people, err := c.people(ctx, std, func() (*app.LocalPeople, error) { return app.OpenLocalPeople(ctx, c.Store, plan, keys) })
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, people.Close()) }()
 	in, size, err := openInput(c.In, std.in)
 	if err != nil {
 		return err
@@ -73,7 +81,7 @@ func (c *sanitizeCommand) Run(ctx context.Context, std streams) (err error) {
 	bar := newProgress(std.err, size)
 	lines := &refusals{out: std.err, quiet: c.JSON}
 	counts, err := app.Sanitize(ctx, app.SanitizeOptions{
-		Plan: plan, Keys: keys, Source: c.Source, Recipient: c.Recipient, AssumeConsent: c.AssumeConsent,
+		Plan: plan, Keys: keys, Source: c.Source, Recipient: c.Recipient, AssumeConsent: c.AssumeConsent, People: people,
 		In: bar.reader(in), Out: out, Now: time.Now, Refused: lines.add,
 	})
 	bar.finish()
@@ -82,6 +90,33 @@ func (c *sanitizeCommand) Run(ctx context.Context, std streams) (err error) {
 		return err
 	}
 	return printCounts(std.err, counts, c.JSON)
+}
+
+// people opens the store and merges signals; nil: nobody is kept.
+func (c *sanitizeCommand) people(ctx context.Context, std streams, open func() (*app.LocalPeople, error)) (*app.LocalPeople, error) {
+	if c.Store == "" && c.Consent == "" {
+		return nil, nil
+	}
+	if c.Store != "" && c.Keys == "" {
+		return nil, errors.New("a store belongs to a keyring: give --keys DIR")
+	}
+	people, err := open()
+	if err != nil || c.Consent == "" {
+		return people, err
+	}
+	in, _, err := openInput(c.Consent, std.in)
+	if err != nil {
+		return nil, errors.Join(err, people.Close())
+	}
+	defer in.Close()
+	erasing, err := people.Hear(ctx, in)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", c.Consent, err), people.Close())
+	}
+	if erasing > 0 {
+		fmt.Fprintf(std.err, "note: %d lines ask for an erasure: nothing of these people leaves; `nymstream subject erase` ends what is kept\n", erasing)
+	}
+	return people, nil
 }
 
 // openInput opens a file, or takes standard input. The size is that of a regular file, else 0.

@@ -64,6 +64,7 @@ type Admin struct {
 	log    *audit.Log          // nil: none is configured
 	stream func() *stream.Stream
 	now    func() time.Time
+	join   func(context.Context) error // is called before people's rows are changed; nil: an instance does it
 }
 
 // caller is who sent a command, and the role in which it is carried out.
@@ -79,10 +80,19 @@ func (c caller) reveal() reveal.Actor { return reveal.Actor{Name: c.Name, Roles:
 // command is what an Admin can do.
 type command struct {
 	roles   []string // who may
-	people  bool     // it needs the store
+	people  need     // of the store
 	changes bool     // it changes people's rows, which other instances are told of
 	run     func(ctx context.Context, a *Admin, by caller, args json.RawMessage, out io.Writer) error
 }
+
+// need is whether a command needs the store.
+type need uint8
+
+const (
+	without need = iota
+	wants        // where there is one
+	needs
+)
 
 var (
 	operators = []string{reveal.Operator}
@@ -95,49 +105,50 @@ var (
 
 // commands lists them by name.
 var commands = map[string]command{
-	"consent grant":  {staff, true, true, with((*Admin).consentGrant)},
-	"consent revoke": {staff, true, true, with((*Admin).consentRevoke)},
-	"consent show":   {staff, true, false, with((*Admin).subjectStatus)},
-	"consent import": {staff, true, true, with((*Admin).consentImport)},
-	"consent export": {staff, true, false, with((*Admin).consentExport)},
+	"consent grant":  {staff, needs, true, with((*Admin).consentGrant)},
+	"consent revoke": {staff, needs, true, with((*Admin).consentRevoke)},
+	"consent show":   {staff, needs, false, with((*Admin).subjectStatus)},
+	"consent import": {staff, needs, true, with((*Admin).consentImport)},
+	"consent export": {staff, needs, false, with((*Admin).consentExport)},
 
-	"subject status":     {staff, true, false, with((*Admin).subjectStatus)},
-	"subject pseudonyms": {staff, true, false, with((*Admin).subjectPseudonyms)},
-	"subject erase":      {staff, true, true, with((*Admin).subjectErase)},
-	"subject restrict":   {staff, true, true, with((*Admin).subjectRestrict)},
-	"subject unrestrict": {staff, true, true, with((*Admin).subjectUnrestrict)},
-	"subject object":     {staff, true, true, with((*Admin).subjectObject)},
-	"subject hold":       {officers, true, true, with((*Admin).subjectHold)},
-	"subject rectify":    {officers, true, true, with((*Admin).subjectRectify)},
-	"subject access":     {officers, true, false, with((*Admin).subjectAccess)},
-	"subject export":     {officers, true, false, with((*Admin).subjectExport)},
-	"subject requests":   {staff, true, false, with((*Admin).subjectRequests)},
+	"subject status":     {staff, needs, false, with((*Admin).subjectStatus)},
+	"subject pseudonyms": {staff, needs, false, with((*Admin).subjectPseudonyms)},
+	"subject erase":      {staff, needs, true, with((*Admin).subjectErase)},
+	"subject restrict":   {staff, needs, true, with((*Admin).subjectRestrict)},
+	"subject unrestrict": {staff, needs, true, with((*Admin).subjectUnrestrict)},
+	"subject object":     {staff, needs, true, with((*Admin).subjectObject)},
+	"subject hold":       {officers, needs, true, with((*Admin).subjectHold)},
+	"subject rectify":    {officers, needs, true, with((*Admin).subjectRectify)},
+	"subject access":     {officers, needs, false, with((*Admin).subjectAccess)},
+	"subject export":     {officers, needs, false, with((*Admin).subjectExport)},
+	"subject requests":   {staff, needs, false, with((*Admin).subjectRequests)},
 
-	"reveal request": {asking, true, false, with((*Admin).revealRequest)},
-	"reveal approve": {officers, true, false, with((*Admin).revealApprove)},
-	"reveal deny":    {officers, true, false, with((*Admin).revealDeny)},
-	"reveal list":    {watching, true, false, with((*Admin).revealList)},
-	"reveal show":    {[]string{reveal.PrivacyOfficer, reveal.Investigator}, true, false, with((*Admin).revealShow)},
-	"reveal open":    {asking, true, false, with((*Admin).revealOpen)},
+	"reveal request": {asking, needs, false, with((*Admin).revealRequest)},
+	"reveal approve": {officers, needs, false, with((*Admin).revealApprove)},
+	"reveal deny":    {officers, needs, false, with((*Admin).revealDeny)},
+	"reveal list":    {watching, needs, false, with((*Admin).revealList)},
+	"reveal show":    {[]string{reveal.PrivacyOfficer, reveal.Investigator}, needs, false, with((*Admin).revealShow)},
+	"reveal open":    {asking, needs, false, with((*Admin).revealOpen)},
 
-	"audit verify": {readers, false, false, with((*Admin).auditVerify)},
-	"audit show":   {readers, false, false, with((*Admin).auditShow)},
-	"audit export": {readers, false, false, with((*Admin).auditExport)},
+	"audit verify": {readers, without, false, with((*Admin).auditVerify)},
+	"audit show":   {readers, without, false, with((*Admin).auditShow)},
+	"audit export": {readers, without, false, with((*Admin).auditExport)},
 
-	"report recipients":           {readers, false, false, with((*Admin).reportRecipients)},
-	"report retention":            {readers, false, false, with((*Admin).reportRetention)},
-	"report record-of-processing": {readers, false, false, with((*Admin).reportProcessing)},
-	"report incident":             {readers, true, false, with((*Admin).reportIncident)},
-	"report notice":               {readers, false, false, with((*Admin).reportNotice)},
+	"report recipients":           {readers, without, false, with((*Admin).reportRecipients)},
+	"report retention":            {readers, wants, false, with((*Admin).reportRetention)},
+	"report record-of-processing": {readers, without, false, with((*Admin).reportProcessing)},
+	"report incident":             {readers, needs, false, with((*Admin).reportIncident)},
+	"report notice":               {readers, without, false, with((*Admin).reportNotice)},
 
-	"store stats":  {operators, true, false, with((*Admin).storeStats)},
-	"store rewrap": {operators, true, true, with((*Admin).storeRewrap)},
+	"store stats":  {operators, needs, false, with((*Admin).storeStats)},
+	"store backup": {operators, needs, false, with((*Admin).storeBackup)},
+	"store rewrap": {operators, needs, false, with((*Admin).storeRewrap)},
 
-	"keys epoch":         {operators, false, false, with((*Admin).keysEpoch)},
-	"keys destroy-store": {operators, true, false, with((*Admin).keysDestroyStore)},
-	"keys destroy":       {operators, false, false, with((*Admin).keysDestroy)},
-	"quarantine purge":   {operators, false, false, with((*Admin).quarantinePurge)},
-	"resume":             {operators, false, false, with((*Admin).resume)},
+	"keys epoch":         {operators, without, false, with((*Admin).keysEpoch)},
+	"keys destroy-store": {operators, needs, false, with((*Admin).keysDestroyStore)},
+	"keys destroy":       {operators, without, false, with((*Admin).keysDestroy)},
+	"quarantine purge":   {operators, without, false, with((*Admin).quarantinePurge)},
+	"resume":             {operators, without, false, with((*Admin).resume)},
 }
 
 // with reads a command's arguments.
@@ -172,8 +183,13 @@ func (a *Admin) Do(ctx context.Context, actor Actor, cmd Command, out io.Writer)
 	if by.role == "" {
 		return errors.Join(a.refuse(ctx, by, cmd.Name), no("%s takes the role %s", cmd.Name, strings.Join(c.roles, " or ")))
 	}
-	if c.people && a.people == nil {
+	if c.people == needs && a.people == nil {
 		return errors.New("nobody is kept here: the configuration has no store")
+	}
+	if c.changes && a.join != nil {
+		if err := a.join(ctx); err != nil {
+			return answered(err)
+		}
 	}
 	return answered(c.run(ctx, a, by, cmd.Args, out))
 }

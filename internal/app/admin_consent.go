@@ -133,6 +133,9 @@ func (a *Admin) consentImport(ctx context.Context, by caller, o Records, out io.
 	var done Imported
 	messages := make([]rights.Message, 0, len(o.Records))
 	for i, raw := range o.Records {
+		if string(raw) == "null" { // an empty line
+			continue
+		}
 		if _, _, err := consent.DecodeSignals(raw, a.nowMs()); err != nil {
 			done.Refused = append(done.Refused, fmt.Sprintf("line %d: %v", o.First+i, err))
 			continue

@@ -16,7 +16,6 @@ import (
 	"github.com/nymstream/nymstream/internal/audit"
 	"github.com/nymstream/nymstream/internal/keyring"
 	"github.com/nymstream/nymstream/internal/stream"
-	"github.com/nymstream/nymstream/internal/subject"
 )
 
 // EpochOf names an epoch that begins or is destroyed.
@@ -200,63 +199,4 @@ func writeNew(path string, data []byte) error {
 	}
 	_, err = f.Write(data)
 	return errors.Join(err, f.Sync(), f.Close())
-}
-
-// StoreStats are the sizes of the store.
-type StoreStats struct {
-	People     int64 `json:"people"`
-	Outbox     int64 `json:"outbox"` // rows: deletion events that wait, and receipts
-	Requests   int64 `json:"requests"`
-	DataKeys   int64 `json:"data_keys"`
-	Bytes      int64 `json:"bytes"`
-	StoreEpoch int   `json:"store_epoch"` // that seals now
-}
-
-func (a *Admin) storeStats(ctx context.Context, _ caller, _ struct{}, out io.Writer) error {
-	s, err := a.people.store.Stats(ctx)
-	if err != nil {
-		return err
-	}
-	stats := StoreStats{s.Rows[subject.People], s.Rows[subject.Outbox], s.Rows[subject.Requests], s.Rows[subject.DataKeys], s.Bytes, 0}
-	if k := a.keys.StoreEpoch(); k != nil {
-		stats.StoreEpoch = k.Epoch()
-	}
-	return write(out, stats)
-}
-
-// Rewrapped counts what was sealed anew.
-type Rewrapped struct {
-	People   int64 `json:"people"`
-	Requests int   `json:"requests"` // and rows of the outbox
-	Reveals  int   `json:"reveals"`
-	Epoch    int   `json:"store_epoch"`
-}
-
-func (a *Admin) storeRewrap(ctx context.Context, by caller, _ struct{}, out io.Writer) error {
-	done, err := a.rewrap(ctx, by)
-	if err != nil {
-		return err
-	}
-	return write(out, done)
-}
-
-// rewrap seals everything of older store epochs anew.
-func (a *Admin) rewrap(ctx context.Context, by caller) (done Rewrapped, err error) {
-	if err := a.keys.Reload(); err != nil {
-		return done, err
-	}
-	if err := a.keys.Extend(a.now()); err != nil {
-		return done, err
-	}
-	if done.People, err = a.people.directory.Rewrap(ctx, nil); err != nil {
-		return done, err
-	}
-	if done.Requests, err = a.people.rights.Reseal(ctx); err != nil {
-		return done, err
-	}
-	if done.Reveals, err = a.reveal.Rewrap(ctx); err != nil {
-		return done, err
-	}
-	done.Epoch = a.keys.StoreEpoch().Epoch()
-	return done, a.note(ctx, by, audit.Entry{Act: audit.Rewrap, Details: map[string]string{"epoch": strconv.Itoa(done.Epoch)}, Numbers: map[string]uint64{"people": uint64(done.People)}})
 }

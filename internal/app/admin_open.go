@@ -34,7 +34,7 @@ type Door struct {
 	ctx    context.Context // of what runs beside
 	stop   func()
 	beside sync.WaitGroup
-	tells  bool // recipients may have to be told of erasures
+	joined bool // other instances are told of changes
 }
 
 // DoorOptions say who comes.
@@ -85,16 +85,11 @@ func (d *Door) Do(ctx context.Context, cmd Command, out io.Writer) error {
 	}
 	if d.admin == nil {
 		d.ctx, d.stop = context.WithCancel(context.WithoutCancel(ctx))
-		if d.admin, err = openAdmin(ctx, d.config, actor.Name, known.people); err != nil {
+		if d.admin, err = openAdmin(ctx, d.config, actor.Name, known.people != without); err != nil {
 			return d.advise(answered(err))
 		}
-		if known.changes {
-			if err := d.join(ctx); err != nil {
-				return answered(err)
-			}
-		}
+		d.admin.join = d.join
 	}
-	d.tells = d.tells || known.changes
 	return d.admin.Do(ctx, actor, cmd, out)
 }
 
@@ -111,6 +106,9 @@ const reachTimeout = 15 * time.Second
 
 // join makes sure that other instances can be told of changes, and listens to them.
 func (d *Door) join(ctx context.Context) error {
+	if d.joined {
+		return nil
+	}
 	p := d.admin.people
 	limited, cancel := context.WithTimeout(ctx, reachTimeout)
 	defer cancel()
@@ -120,6 +118,7 @@ func (d *Door) join(ctx context.Context) error {
 		}
 		return fmt.Errorf("what changes about people is told on the cluster: %w", err)
 	}
+	d.joined = true
 	d.beside.Go(func() { _ = p.control.Run(d.ctx) }) // what it would stop for, the commands fail of too
 	return nil
 }
@@ -130,7 +129,7 @@ func (d *Door) Close(ctx context.Context) error {
 		return nil
 	}
 	var err error
-	if d.tells && !d.o.NoWait {
+	if d.joined && !d.o.NoWait {
 		err = d.publish(ctx)
 	}
 	d.stop()

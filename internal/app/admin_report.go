@@ -258,8 +258,16 @@ func ProcessingText(out io.Writer, p Processing, notice bool) error {
 
 // RetentionReport is how long something is kept, and what should have ended.
 type RetentionReport struct {
-	Recipients []KeptFor  `json:"recipients"`
-	Ended      []EndedKey `json:"ended_keys"` // keys that serve nothing any more and are not destroyed
+	Recipients []KeptFor       `json:"recipients"`
+	Ended      []EndedKey      `json:"ended_keys"` // keys that serve nothing any more and are not destroyed
+	Overdue    []OverdueReport `json:"overdue"`
+}
+
+// OverdueReport counts what should have ended.
+type OverdueReport struct {
+	What   string    `json:"what"`
+	Count  int64     `json:"count"`
+	Oldest time.Time `json:"oldest"`
 }
 
 // KeptFor is how long a recipient's topic keeps records.
@@ -279,9 +287,9 @@ type EndedKey struct {
 	Due       time.Time `json:"due,omitzero"` // since when, or from when, it can be destroyed
 }
 
-func (a *Admin) reportRetention(_ context.Context, _ caller, _ struct{}, out io.Writer) error {
+func (a *Admin) reportRetention(ctx context.Context, _ caller, _ struct{}, out io.Writer) error {
 	plan, now := a.plan(), a.now()
-	report := RetentionReport{Recipients: []KeptFor{}, Ended: []EndedKey{}}
+	report := RetentionReport{Recipients: []KeptFor{}, Ended: []EndedKey{}, Overdue: []OverdueReport{}}
 	keep := map[string]time.Duration{}
 	for i := range plan.Recipients {
 		r := &plan.Recipients[i]
@@ -297,6 +305,11 @@ func (a *Admin) reportRetention(_ context.Context, _ caller, _ struct{}, out io.
 			k.Due = e.To.Add(keep[e.Recipient])
 		}
 		report.Ended = append(report.Ended, k)
+	}
+	if a.people != nil {
+		if err := a.overdue(ctx, &report); err != nil {
+			return err
+		}
 	}
 	return write(out, report)
 }

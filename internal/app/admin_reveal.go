@@ -46,6 +46,12 @@ type Revealing struct {
 	Opens      int             `json:"opens,omitempty"`
 }
 
+// RevealSummary is a request without what it asks for.
+type RevealSummary = reveal.Summary
+
+// SealedValue is a sealed value as it stands in a recipient's record.
+type SealedValue = reveal.Sealed
+
 // span gives the span from a time to another; nil: none.
 func span(from, to time.Time) *reveal.Span {
 	if from.IsZero() && to.IsZero() {

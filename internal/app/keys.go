@@ -16,23 +16,28 @@ type Keyring struct {
 	Dir        string
 	KEKFile    string // default: DIR/kek
 	Passphrase string
-	Tenant     string // "": any
+	Tenant     string      // "": any
+	KMS        keyring.KMS // where its URI is not "", instead of the file
 }
 
 // KeyringOf gives the keyring of a configuration.
 func KeyringOf(c *config.Config) Keyring {
-	return Keyring{Dir: c.Keyring.Dir, KEKFile: c.Keyring.KEK.File, Passphrase: c.Keyring.KEK.Passphrase.Reveal(), Tenant: c.Tenant}
+	k := &c.Keyring.KEK
+	return Keyring{Dir: c.Keyring.Dir, KEKFile: k.File, Passphrase: k.Passphrase.Reveal(), Tenant: c.Tenant, KMS: keyring.KMS{
+		URI: k.URI, Token: k.Token.Reveal(), TokenFile: k.TokenFile, Namespace: k.Namespace, CAFile: k.CA,
+		Credentials: k.Credentials, Endpoint: k.Endpoint, Timeout: k.Timeout,
+	}}
 }
 
 // Open unwraps the keyring.
 func (k Keyring) Open() (*keyring.Keyring, error) {
-	return keyring.Open(k.Dir, keyring.OpenOptions{Tenant: k.Tenant, KEKFile: k.KEKFile, Passphrase: []byte(k.Passphrase)})
+	return keyring.Open(k.Dir, keyring.OpenOptions{Tenant: k.Tenant, KEKFile: k.KEKFile, Passphrase: []byte(k.Passphrase), KMS: k.KMS})
 }
 
 // Init makes a keyring with keys for every recipient of the plan. It refuses where there is one.
 func (k Keyring) Init(plan *policy.Plan, now time.Time) error {
 	return keyring.Init(k.Dir, keyring.InitOptions{
-		Tenant: k.Tenant, Recipients: recipientsOf(plan), KEKFile: k.KEKFile, Passphrase: []byte(k.Passphrase), Now: now,
+		Tenant: k.Tenant, Recipients: recipientsOf(plan), KEKFile: k.KEKFile, Passphrase: []byte(k.Passphrase), KMS: k.KMS, Now: now,
 	})
 }
 

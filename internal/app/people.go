@@ -206,12 +206,40 @@ func (e evictions) Evict(keys []control.Key) {
 	e.Directory.Evict(all)
 }
 
+// watch follows control until ctx ends, and returns when what is known is fresh: for commands that decide records.
+func (p *people) watch(ctx context.Context) error {
+	if p == nil {
+		return nil
+	}
+	go func() { _ = p.control.Run(ctx) }() // what it would stop for, Await and every proof tell
+	return p.control.Await(ctx)
+}
+
 // kept gives the pipeline's view of people; nil: none are kept.
 func (p *people) kept() pipeline.People {
 	if p == nil {
 		return nil
 	}
 	return p
+}
+
+// join has a stream prove that what it commits is not out of date, and tell what events say of accounts.
+func (p *people) join(c *config.Config, o *stream.Options) {
+	if p == nil {
+		return
+	}
+	o.Control = p.control
+	if c.Signals.FromEvents {
+		o.Recipients = append(o.Recipients, stream.Recipient{Name: "signals", Topic: c.Signals.Topic, Side: true})
+	}
+}
+
+// signalsTo gives the number of the recipient that join appends; 0: there is none.
+func (p *people) signalsTo(c *config.Config, plan *policy.Plan) int {
+	if p == nil || !c.Signals.FromEvents {
+		return 0
+	}
+	return len(plan.Recipients)
 }
 
 func (p *people) Find(name []byte) *subject.Person { return p.directory.Find(name) }

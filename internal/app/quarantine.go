@@ -14,8 +14,6 @@ import (
 	"github.com/nymstream/nymstream/internal/config"
 	"github.com/nymstream/nymstream/internal/event"
 	"github.com/nymstream/nymstream/internal/pipeline"
-	"github.com/nymstream/nymstream/internal/policy"
-	"github.com/nymstream/nymstream/internal/rewrite"
 	"github.com/nymstream/nymstream/internal/stream"
 )
 
@@ -112,17 +110,13 @@ type Replayed struct {
 // Replay decides quarantined records again with today's policy, and delivers what is forwarded: at most once for every
 // source coordinate and recipient, also when it is called again.
 func Replay(ctx context.Context, c *config.Config, lookup func(string) (string, bool), f HeldFilter) ([]Replayed, error) {
-	plan, err := policy.Load(c.Policy, policy.Packs())
+	a, err := openAdmin(ctx, c, "replay", true)
 	if err != nil {
 		return nil, err
 	}
-	keys, err := KeyringOf(c).Open()
-	if err != nil {
-		return nil, err
-	}
-	p, err := pipeline.New(plan, keys, pipeline.Options{
-		AssumeConsent: c.AssumeConsent, Limits: rewrite.Options{MaxDepth: c.Limits.Depth, MaxBytes: int(c.Limits.Record)},
-	})
+	defer a.close()
+	plan := a.plan()
+	g, err := bindPlan(c, a.keys, plan, a.people, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -135,6 +129,13 @@ func Replay(ctx context.Context, c *config.Config, lookup func(string) (string, 
 		return nil, err
 	}
 	options.Logger = zerolog.Nop()
+	a.people.join(c, &options)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	if err := a.people.watch(ctx); err != nil {
+		return nil, err
+	}
+	p := g.pipeline
 	replayer, err := stream.OpenReplayer(ctx, options, p.Worker())
 	if err != nil {
 		return nil, err

@@ -14,6 +14,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/nymstream/nymstream/internal/config"
+	"github.com/nymstream/nymstream/internal/keyring"
 	"github.com/nymstream/nymstream/internal/pipeline"
 	"github.com/nymstream/nymstream/internal/policy"
 	"github.com/nymstream/nymstream/internal/rewrite"
@@ -31,18 +33,23 @@ type boundPlan struct {
 }
 
 func (s *Service) bind(plan *policy.Plan) (*boundPlan, error) {
-	f, err := newFormats(s.config, plan)
+	return bindPlan(s.config, s.keys, plan, s.people, s.drift)
+}
+
+// bindPlan binds a plan. people and drift may be nil.
+func bindPlan(c *config.Config, keys *keyring.Keyring, plan *policy.Plan, people *people, drift *pipeline.Drift) (*boundPlan, error) {
+	f, err := newFormats(c, plan)
 	if err != nil {
 		return nil, err
 	}
-	p, err := pipeline.New(plan, s.keys, pipeline.Options{
+	p, err := pipeline.New(plan, keys, pipeline.Options{
 		Decoders:      f.decoders,
 		Encoders:      f.encoders,
-		AssumeConsent: s.config.AssumeConsent,
-		People:        s.people.kept(),
-		Signals:       s.signalsTo(plan),
-		Drift:         s.drift,
-		Limits:        rewrite.Options{MaxDepth: s.config.Limits.Depth, MaxBytes: int(s.config.Limits.Record)},
+		AssumeConsent: c.AssumeConsent,
+		People:        people.kept(),
+		Signals:       people.signalsTo(c, plan),
+		Drift:         drift,
+		Limits:        rewrite.Options{MaxDepth: c.Limits.Depth, MaxBytes: int(c.Limits.Record)},
 	})
 	if err != nil {
 		return nil, err
@@ -52,14 +59,6 @@ func (s *Service) bind(plan *policy.Plan) (*boundPlan, error) {
 		g.sources = append(g.sources, plan.Sources[i].Topics...)
 	}
 	return g, nil
-}
-
-// signalsTo gives the number of the recipient of what events say of accounts; 0: nobody is told.
-func (s *Service) signalsTo(plan *policy.Plan) int {
-	if s.people == nil || !s.config.Signals.FromEvents {
-		return 0
-	}
-	return len(plan.Recipients)
 }
 
 // flows tells whether two plans read and write the same topics: then one takes over from the other without a pause.

@@ -134,12 +134,7 @@ func (s *Service) open(g *boundPlan, metrics prometheus.Registerer) (*stream.Str
 		return nil, err
 	}
 	options.Logger, options.Registerer = s.log, metrics
-	if s.people != nil {
-		options.Control = s.people.control
-		if s.config.Signals.FromEvents {
-			options.Recipients = append(options.Recipients, stream.Recipient{Name: "signals", Topic: s.config.Signals.Topic, Side: true})
-		}
-	}
+	s.people.join(s.config, &options)
 	return stream.New(options, func(int) (stream.Processor, error) { return s.meters.processor(&s.live), nil })
 }
 
@@ -195,6 +190,7 @@ func (s *Service) Run(ctx context.Context) error {
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	work.Go(func() error { return server.Run(serving) })
 	work.Go(func() error { return s.keepKeys(ctx) })
+	work.Go(func() error { return s.probeKeys(ctx) })
 	work.Go(func() error { return s.watchPolicy(ctx, told, s.seen) })
 	work.Go(func() error {
 		defer stopServing() // health answers while the stream drains
@@ -260,6 +256,47 @@ func (s *Service) keepKeys(ctx context.Context) error {
 				s.log.Error().Err(err).Msg("coming keys were not made")
 			}
 		}
+	}
+}
+
+// probeInterval is how soon a key-encryption key that was revoked is noticed.
+const probeInterval = 30 * time.Second
+
+// probeKeys asks now and then whether the key-encryption key may still be used. One that was revoked, or cannot be reached for
+// longer than keyring.kek.grace, ends the service: its keys are wiped, and nothing of what is in hand is committed.
+func (s *Service) probeKeys(ctx context.Context) error {
+	tick := time.NewTicker(probeInterval)
+	defer tick.Stop()
+	reached := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		err := s.keys.Probe(ctx)
+		switch {
+		case err == nil:
+			reached = time.Now()
+			continue
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, event.ErrFatal):
+			s.wipe()
+			return fmt.Errorf("keys were wiped: %w", err)
+		case time.Since(reached) > s.config.Keyring.KEK.Grace:
+			s.wipe()
+			return fmt.Errorf("keys were wiped: %w: %w", ErrDown, err)
+		}
+		s.log.Warn().Err(err).Msg("the key-encryption key cannot be asked for")
+	}
+}
+
+// wipe forgets all keys and people's secrets: from now on nothing can be decided.
+func (s *Service) wipe() {
+	s.keys.Wipe()
+	if s.people != nil {
+		s.people.directory.DropAll()
 	}
 }
 

@@ -60,10 +60,20 @@ type Keyring struct {
 	KEK KEK    `yaml:"kek"`
 }
 
-// KEK is the key-encryption key: a file, optionally sealed with a passphrase.
+// KEK is the key-encryption key: a file, optionally sealed with a passphrase, or a key of a KMS.
 type KEK struct {
 	File       string `yaml:"file" path:"file"` // "": the file kek in the keyring's folder
 	Passphrase Secret `yaml:"passphrase"`
+
+	URI         string        `yaml:"uri"` // awskms:arn…, gcpkms:projects/…, vault:https://host:8200/transit/keys/NAME; "": a file
+	Token       Secret        `yaml:"token"`
+	TokenFile   string        `yaml:"token_file" path:"file"` // read again for each request
+	Namespace   string        `yaml:"namespace"`
+	CA          string        `yaml:"ca" path:"file"`
+	Credentials string        `yaml:"credentials" path:"file"`
+	Endpoint    string        `yaml:"endpoint"`
+	Timeout     time.Duration `yaml:"timeout"`
+	Grace       time.Duration `yaml:"grace"` // how long the flow goes on while the KMS cannot be reached
 }
 
 // Kafka is the one cluster that all flows of the process are on.
@@ -170,6 +180,7 @@ type HTTP struct {
 // Default gives the defaults of all options that do not depend on the machine.
 func Default() Config {
 	return Config{
+		Keyring:            Keyring{KEK: KEK{Timeout: 10 * time.Second, Grace: time.Minute}},
 		Kafka:              Kafka{ClientID: "nymstream"},
 		Group:              "nymstream",
 		Start:              "earliest",

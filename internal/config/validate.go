@@ -31,12 +31,27 @@ func (c *Config) validate(report func(path, what, fix string)) {
 	v.oneOf("output.compression", c.Output.Compression, "none", "snappy", "lz4", "zstd")
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", c.Log.Format, "json", "console")
+	c.validateKEK(v)
 	c.validateKafka(v)
 	c.validateRegistry(v)
 	c.validatePeople(v)
 	c.validateTimes(v)
 	c.validateSizes(v)
 	c.validateHTTP(v)
+}
+
+func (c *Config) validateKEK(v checker) {
+	k := c.Keyring.KEK
+	v.between("keyring.kek.timeout", k.Timeout, 100*time.Millisecond, time.Minute)
+	v.between("keyring.kek.grace", k.Grace, 0, time.Hour)
+	switch {
+	case k.URI != "" && (k.File != "" || !k.Passphrase.IsZero()):
+		v.report("keyring.kek", "is a key of a KMS and a file", "give one of uri and file")
+	case k.URI == "" && (!k.Token.IsZero() || k.TokenFile != "" || k.Namespace != "" || k.CA != "" || k.Credentials != "" || k.Endpoint != ""):
+		v.report("keyring.kek", "has options of a KMS and no uri", "add uri, or remove them")
+	case !k.Token.IsZero() && k.TokenFile != "":
+		v.report("keyring.kek", "has a token and a file of it", "give one")
+	}
 }
 
 func (c *Config) validateKafka(v checker) {

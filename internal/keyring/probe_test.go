@@ -82,8 +82,8 @@ func TestWipeDuringAChange(t *testing.T) {
 	}
 	time.Sleep(10 * time.Millisecond)
 	select {
-	case <-done:
-		t.Fatal("the change ended before the wipe")
+	case err := <-done:
+		t.Fatalf("the change ended before the wipe: %v", err)
 	default:
 	}
 	if _, err := k.LatestDomain("partner", now.UnixMilli()); !errors.Is(err, ErrNoKey) {

@@ -193,6 +193,8 @@ func (w *Worker) record(rec *event.Record, source int, now int64, sink event.Sin
 	}
 	if len(rec.Value) == 0 {
 		w.rewrite.NoPayload()
+		w.registry.begin(rec.Time, now)
+		w.registry.signal = true
 		return w.flows(source, func(flow, _, recipient int) error { return w.tombstone(rec, source, flow, recipient, now, sink) })
 	}
 	payload, err := w.payload(rec, source)
@@ -381,6 +383,7 @@ func (w *Worker) planHeader(recipient int) {
 
 // tombstone forwards a null value where the recipient's key is the source's; elsewhere it would delete nothing.
 func (w *Worker) tombstone(rec *event.Record, source, flow, recipient int, now int64, sink event.Sink) error {
+	w.registry.question = &w.registry.questions[recipient]
 	r := &w.pipeline.plan.Recipients[recipient]
 	if r.Key != policy.KeySource {
 		return sink.Withhold(recipient, rec, event.Tombstone)

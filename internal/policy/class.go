@@ -96,6 +96,11 @@ func (c Class) Sensitive() bool {
 	return c == Special || c == Health || c == Finance || c == Government
 }
 
+// OfThings tells whether the class is about things: it says nothing of a person whom nothing else names.
+func (c Class) OfThings() bool {
+	return c == Plain || c == ObjectID || c == Group || c == App
+}
+
 // Everywhere tells whether an identifier of the class names the same person on every platform (an e-mail address does,
 // an account number does not): then labels leave the platform instance out.
 func (c Class) Everywhere() bool {

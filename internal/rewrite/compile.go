@@ -149,6 +149,7 @@ type op struct {
 	person    *transform.Identity // whom a pseudonym names; nil: the technique makes none
 	owned     bool                // the technique needs the leaf's owner
 	gated     bool                // the leaf is another person's than who acts: the registry is asked about them
+	things    bool                // where nobody names that person, it may leave: it is about a thing
 	owner     owner
 	except    []literal
 	leaf      int32    // index into Event.Leaves, for Trace

@@ -104,7 +104,7 @@ func (w *Worker) leaf(dst []byte, at int32, o *op) ([]byte, bool) {
 	if e.kind == kind(transform.Null) && !o.nulls {
 		return dst, false
 	}
-	if o.gated && w.barred(at, &o.owner) {
+	if o.gated && w.barred(at, o) {
 		return dst, false
 	}
 	if o.owned {
@@ -156,10 +156,14 @@ func (w *Worker) whose(at int32, o *owner) int {
 	return w.person(id, identity)
 }
 
-// barred tells whether the recipient may not know of the person a leaf belongs to. Who cannot be told cannot be asked.
-func (w *Worker) barred(at int32, o *owner) bool {
-	n := w.whose(at, o)
-	return n < 0 || w.scope.People.Answer(n, w.scope.Secrets) != transform.Done
+// barred tells whether the recipient may not know of the person a leaf belongs to. Who cannot be told cannot be asked: then only
+// what is about things leaves.
+func (w *Worker) barred(at int32, o *op) bool {
+	n := w.whose(at, &o.owner)
+	if n < 0 {
+		return !o.things
+	}
+	return w.scope.People.Answer(n, w.scope.Secrets) != transform.Done
 }
 
 // measure writes how many elements an array has, or that something is there; and what is no plain object or array.
@@ -179,7 +183,7 @@ func (w *Worker) measure(dst []byte, at int32, o *op) ([]byte, bool) {
 			w.misfits[w.flow]++
 		}
 		return dst, false
-	case e.kind == kind(transform.Null), o.gated && w.barred(at, &o.owner):
+	case e.kind == kind(transform.Null), o.gated && w.barred(at, o):
 		return dst, false
 	case o.verb == presence:
 		return append(dst, "true"...), true

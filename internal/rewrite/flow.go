@@ -233,8 +233,8 @@ func (c *compiler) op(e *policy.Event, leaf int, d *policy.Decision) (op, error)
 
 // gate has the registry asked before another person's leaf is written. A pseudonym asks by itself.
 func (c *compiler) gate(o *op, e *policy.Event, l *policy.Leaf) (err error) {
-	if c.stored && l.Owner != nil && o.person == nil {
-		o.gated, o.verbatim = true, transform.Verbatim{}
+	if c.stored && l.Owner != nil && (o.person == nil || !o.person.OfSubject()) {
+		o.gated, o.verbatim, o.things = true, transform.Verbatim{}, l.Class.OfThings()
 		o.owner, err = c.owner(e, l)
 	}
 	return err

@@ -249,11 +249,14 @@ func (s *Service) erasePerson(ctx context.Context, c cause, p *person, at func(s
 			if t == 0 {
 				continue
 			}
-			rec, rowErr := s.eraseRow(ctx, c, p, r, t)
+			rec, rowErr := s.eraseRow(ctx, c, p, r, t, all)
 			if err = rowErr; err != nil {
 				break
 			}
 			all = append(all, rec)
+		}
+		if err == nil {
+			return s.withEarlier(ctx, all)
 		}
 		if !errors.Is(err, errGrown) {
 			return all, err
@@ -268,8 +271,28 @@ func (s *Service) erasePerson(ctx context.Context, c cause, p *person, at func(s
 	return all, errContended
 }
 
-// eraseRow ends the life in one row, after the audit log has it. It gives a receipt that is pending where the ledger may lack it.
-func (s *Service) eraseRow(ctx context.Context, c cause, p *person, r row, at int64) (*receipt, error) {
+// withEarlier adds receipts of rows that were erased by a call before, and to which no link leads any more.
+func (s *Service) withEarlier(ctx context.Context, all []*receipt) ([]*receipt, error) {
+	for i := 0; i < len(all); i++ {
+		for _, earlier := range all[i].With {
+			if slices.ContainsFunc(all, func(rec *receipt) bool { return rec.Entry.Key == earlier.Key }) {
+				continue
+			}
+			rec, err := s.receiptOf(ctx, earlier.Key, earlier.Generation)
+			if err != nil {
+				return all, err
+			}
+			if rec != nil {
+				all = append(all, rec)
+			}
+		}
+	}
+	return all, nil
+}
+
+// eraseRow ends the life in one row, after the audit log has it. It gives a receipt that is pending where the ledger may lack it. Before
+// are those of the person's rows that come before it.
+func (s *Service) eraseRow(ctx context.Context, c cause, p *person, r row, at int64, before []*receipt) (*receipt, error) {
 	e := audit.Entry{Act: audit.Erase, Subject: s.SubjectHash(r.key), Reason: c.ground, Details: details(c.request, string(c.reason), "")}
 	if err := s.note(ctx, c.by, e); err != nil {
 		return nil, err
@@ -279,7 +302,7 @@ func (s *Service) eraseRow(ctx context.Context, c cause, p *person, r row, at in
 		if err := s.unchanged(ctx, p, r.key); err != nil {
 			return nil, err
 		}
-		rec, changes, err = s.compose(ctx, was, r, at, c.reason, true)
+		rec, changes, err = s.compose(ctx, was, r.types, s.begin(r, was, at, c.reason, before))
 		return changes, err
 	})
 	if err != nil || erased.Was != nil {
@@ -289,13 +312,22 @@ func (s *Service) eraseRow(ctx context.Context, c cause, p *person, r row, at in
 		return nil, err
 	}
 	if rec == nil || rec.Entry.ErasedAt < erased.At {
-		recipients := []Told(nil)
+		newer := &receipt{Entry: s.entry(r, erased.Generation, erased.At, c.reason), Made: s.nowMs(), Pending: true}
 		if rec != nil {
-			recipients = rec.Recipients
+			newer.Recipients, newer.With = rec.Recipients, rec.With
 		}
-		rec = &receipt{Entry: s.entry(r, erased.Generation, erased.At, c.reason), Made: s.nowMs(), Pending: true, Recipients: recipients}
+		rec = newer
 	}
 	return rec, nil
+}
+
+// begin begins a receipt of a row whose life ends now. The tombstone's generation is one more than theirs.
+func (s *Service) begin(r row, was *subject.Person, at int64, reason Reason, before []*receipt) *receipt {
+	rec := &receipt{Entry: s.entry(r, was.Generation+1, at, reason), Made: s.nowMs(), Pending: true}
+	for _, b := range before {
+		rec.With = append(rec.With, ref{b.Entry.Key, b.Entry.Generation})
+	}
+	return rec
 }
 
 // unchanged tells whether the rows that belong to a person are still those known. It is asked after the row at hand was read and before

@@ -131,10 +131,9 @@ func (s *Service) apply(ctx context.Context, m *Message) (ended *subject.Key, er
 	}
 	erase := func() (subject.Erased, error) {
 		return s.Directory.EraseWith(ctx, e.Key, e.ErasedAt, func(was *subject.Person) ([]subject.Change, error) {
-			rec, changes, err := s.compose(ctx, was, r, e.ErasedAt, e.Reason, false)
-			if rec != nil {
-				rec.Partition, rec.Offset = m.Partition, m.Offset
-			}
+			rec := s.begin(r, was, e.ErasedAt, e.Reason, nil)
+			rec.Pending, rec.Partition, rec.Offset = false, m.Partition, m.Offset
+			_, changes, err := s.compose(ctx, was, r.types, rec)
 			return changes, err
 		})
 	}

@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -37,6 +38,13 @@ type receipt struct {
 	Partition  int32  `json:"partition"` // where the ledger has it, unless pending
 	Offset     int64  `json:"offset"`
 	Recipients []Told `json:"recipients"`
+	With       []ref  `json:"with,omitempty"` // the person's rows that were erased before this one, which lead to it no more
+}
+
+// ref names the receipt of another row.
+type ref struct {
+	Key        subject.Key `json:"key"`
+	Generation uint32      `json:"generation"`
 }
 
 // Told is what was told to one recipient.
@@ -60,6 +68,9 @@ type deletion struct {
 	Pseudonym string `json:"p"`
 }
 
+// Format hides the pseudonym, whatever the verb.
+func (deletion) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[pseudonym]") }
+
 // mostDeletions are in one row of the outbox: a quarter of a megabyte.
 const mostDeletions = 4096
 
@@ -70,19 +81,18 @@ func receiptKey(kind byte, key subject.Key, generation uint32) (k subject.Key) {
 	return k
 }
 
-// compose makes the receipt and the outbox rows of a person whose life ends now. The tombstone's generation is one more than theirs.
-func (s *Service) compose(ctx context.Context, was *subject.Person, r row, at int64, reason Reason, pending bool) (*receipt, []subject.Change, error) {
-	all, err := s.issued(was, r.types)
+// compose fills the receipt of a person whose life ends now, and makes the outbox rows.
+func (s *Service) compose(ctx context.Context, was *subject.Person, types []string, rec *receipt) (*receipt, []subject.Change, error) {
+	all, err := s.issued(was, types)
 	if err != nil {
 		return nil, nil, err
 	}
-	rec := &receipt{Entry: s.entry(r, was.Generation+1, at, reason), Made: s.nowMs(), Pending: pending}
 	events := rec.count(all, s.topics())
 	var changes []subject.Change
 	for part := range slices.Chunk(events, mostDeletions) {
 		var key subject.Key
 		randomKey(&key, deletionRow)
-		sealed, err := s.seal(useDeletions, key, deletions{r.key, rec.Made, part})
+		sealed, err := s.seal(useDeletions, key, deletions{rec.Entry.Key, rec.Made, part})
 		if err != nil {
 			return nil, nil, err
 		}

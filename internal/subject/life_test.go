@@ -3,6 +3,7 @@
 package subject_test
 
 import (
+	"context"
 	"errors"
 	"math/rand/v2"
 	"slices"
@@ -138,6 +139,36 @@ func TestEraseWithWritesAllOrNothing(t *testing.T) {
 	_, err = h.EraseWith(t.Context(), h.key("43"), 100, func(*subject.Person) ([]subject.Change, error) { return nil, broken })
 	if !errors.Is(err, broken) || !h.look("43").HasSecret {
 		t.Errorf("%v, secret %v", err, h.look("43").HasSecret)
+	}
+}
+
+// An erasure whose answer was lost is done, with its outbox row; repeating it finds that.
+func TestEraseWhoseAnswerWasLost(t *testing.T) {
+	h := newHouse(t)
+	h.create("42")
+	h.store.Hook(func(_ context.Context, c storetest.Call) error {
+		if c.Method == storetest.Commit && c.Done {
+			return event.ErrTransient
+		}
+		return nil
+	})
+	outbox := subject.Row{Key: subject.Key{1}, Body: []byte("events")}
+	more := func(*subject.Person) ([]subject.Change, error) {
+		return []subject.Change{{Space: subject.Outbox, Row: outbox}}, nil
+	}
+	if _, err := h.EraseWith(t.Context(), h.key("42"), 100, more); !errors.Is(err, event.ErrTransient) {
+		t.Fatalf("%v, want a transient error", err)
+	}
+	if h.Find(h.person("42").Name) != nil {
+		t.Error("memory still has who they were")
+	}
+	h.store.Hook(nil)
+	e, err := h.EraseWith(t.Context(), h.key("42"), 100, more)
+	must(t, err)
+	rows := []subject.Row{{Key: outbox.Key}}
+	must(t, h.store.Load(t.Context(), subject.Outbox, rows))
+	if e.Was != nil || e.Generation != 2 || rows[0].Version != 1 {
+		t.Errorf("was %v, generation %d, outbox version %d", e.Was != nil, e.Generation, rows[0].Version)
 	}
 }
 

@@ -31,7 +31,7 @@ func executable(t testing.TB) string {
 	built.once.Do(func() {
 		root, err := rig.Root()
 		if err == nil {
-			built.dir, err = os.MkdirTemp("", "nymstream-people.")
+			built.dir, err = os.MkdirTemp("", "nymstream-people.") //nolint:usetesting // it outlives the test that comes first
 		}
 		if built.err = err; err != nil {
 			return

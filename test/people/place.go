@@ -6,15 +6,18 @@ package people
 
 import (
 	"context"
+	crand "crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -87,6 +90,7 @@ type place struct {
 	prefix  string
 	store   string // what the configuration says below store:
 	random  *rand.Rand
+	again   atomic.Int64 // commands that had to be repeated
 }
 
 // newPlace makes topics and keys. basis is the legal basis of the purpose; db nil: the store is embedded.
@@ -122,6 +126,7 @@ func newPlace(t *testing.T, cluster *rig.Cluster, basis string, db *database) *p
 		t.Fatal(err)
 	}
 	p.writePolicy("policy", basis, p.prefix)
+	p.writeToken()
 	if out, err := exec.Command(executable(t), "keys", "init", "-c", p.config("keys", "keys", "policy", "")).CombinedOutput(); err != nil {
 		t.Fatalf("keys init: %v: %s", err, out)
 	}
@@ -164,6 +169,28 @@ func (p *place) writePolicy(name, basis, outputs string) {
 	}
 }
 
+// writeToken lets the test send commands to instances, in every role.
+func (p *place) writeToken() {
+	p.t.Helper()
+	token := crand.Text() + crand.Text()
+	err := errors.Join(os.WriteFile(filepath.Join(p.dir, "token"), []byte(token), 0o600),
+		os.WriteFile(filepath.Join(p.dir, "admins"), []byte("tester operator,privacy-officer,investigator,auditor "+token+"\n"), 0o600))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// freeAddress gives an address of this machine that nobody listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
 // config writes the configuration of an instance and gives its file.
 func (p *place) config(instance, group, policy, more string) string {
 	p.t.Helper()
@@ -184,14 +211,18 @@ control: {topic: %s}
 ledger: {topic: %s}
 transaction_timeout: %v
 session_timeout: %v
-http: {listen: "127.0.0.1:0"}
+http: {listen: "%s", admins: "${file:admins}"}
 `, policy, strings.Join(p.cluster.Brokers, `", "`), rig.ClientID(instance), p.topic(group), instance, p.store, instance,
-		p.topic("quarantine"), p.topic("signals"), p.topic("control"), p.topic("ledger"), transactionTimeout, sessionTimeout) + more
-	file := filepath.Join(p.dir, instance+"-"+group+".conf.yaml")
+		p.topic("quarantine"), p.topic("signals"), p.topic("control"), p.topic("ledger"), transactionTimeout, sessionTimeout, freeAddress(p.t)) + more
+	file := p.configFile(instance, group)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		p.t.Fatal(err)
 	}
 	return file
+}
+
+func (p *place) configFile(instance, group string) string {
+	return filepath.Join(p.dir, instance+"-"+group+".conf.yaml")
 }
 
 // start starts an instance that is closed with the test at the latest.

@@ -6,7 +6,6 @@ package people
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -172,6 +171,6 @@ func (p *place) judgeOthers(recipient string, outs []output, posts []source, oth
 	}
 	p.t.Logf("%s: %d posts, %d of others, of which %d are lost; %d twice; longest silence %v", recipient, len(posts), kept, lost, twice, silence.Round(time.Millisecond))
 	if lost+twice > 0 {
-		p.t.Error(fmt.Sprintf("%s: want every post of others once, %d are lost, %d came twice", recipient, lost, twice))
+		p.t.Errorf("%s: want every post of others once, %d are lost, %d came twice", recipient, lost, twice)
 	}
 }

@@ -7,6 +7,9 @@
 // audit log that is written before the step counts. An opening answers live people only: there is nothing to be found of the
 // erased. What it found is handed out and kept nowhere.
 //
-// Requests lie in the store's space Requests, sealed under the store key, so that nobody approves by writing rows. Two names count
-// as one person's where they differ by case, width or composition only; that people have one name each is for whoever signs them in.
+// Requests lie in the store's space Requests, sealed under the store key, so that nobody approves by writing rows. Whoever can put
+// an old row back can repeat an opening that was approved; the audit log has both.
+//
+// Two names count as one person's where they differ by case, width or composition only; that people have one name each is for
+// whoever signs them in.
 package reveal

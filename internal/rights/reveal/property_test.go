@@ -41,13 +41,16 @@ func TestNobodyRevealsAlone(t *testing.T) {
 		h := base.fresh()
 		model := map[string]*told{}
 		var ids []string
-		actor := rapid.Custom(func(t *rapid.T) reveal.Actor {
+		anyone := rapid.Custom(func(t *rapid.T) reveal.Actor {
 			name := rapid.SampledFrom([]string{"ann", "bob", "ANN", "Bob", "ａｎｎ"}).Draw(t, "name")
 			return reveal.Actor{Name: name, Roles: rapid.SliceOfNDistinct(rapid.SampledFrom(reveal.Roles()), 0, 4, rapid.ID).Draw(t, "roles")}
 		})
+		actor := rapid.OneOf(anyone, rapid.SampledFrom([]reveal.Actor{
+			{Name: "ann", Roles: []string{reveal.Investigator}}, {Name: "bob", Roles: []string{reveal.PrivacyOfficer}}, {Name: "ann", Roles: reveal.Roles()},
+		}))
 		can := func(a reveal.Actor, role string) bool { return strings.Contains(strings.Join(a.Roles, " "), role) }
 		one := func(name string) string { return strings.ToLower(strings.ReplaceAll(name, "ａｎｎ", "ann")) }
-		for range rapid.IntRange(1, 30).Draw(t, "steps") {
+		for range rapid.IntRange(1, 40).Draw(t, "steps") {
 			by := actor.Draw(t, "actor")
 			step := rapid.SampledFrom([]string{"request", "approve", "approve", "deny", "open", "open", "open", "wait"}).Draw(t, "step")
 			if step == "wait" {
@@ -104,7 +107,7 @@ func TestNobodyRevealsAlone(t *testing.T) {
 			}
 		}
 	})
-	if opened == 0 {
+	if opened == 0 && !testing.Short() {
 		t.Error("nothing was ever opened: the test shows nothing")
 	}
 }

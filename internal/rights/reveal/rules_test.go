@@ -300,10 +300,10 @@ func TestAuditLogComesFirst(t *testing.T) {
 			wantError(t, "approve", err, down)
 		}
 		r, err := h.Open(t.Context(), ines, id, h.key)
-		switch {
-		case act == audit.RevealApprove:
+		switch act {
+		case audit.RevealApprove:
 			wantError(t, "open", err, reveal.ErrRefused)
-		case act == audit.RevealOpen:
+		case audit.RevealOpen:
 			wantError(t, "open", err, down)
 			h.audit.refuse = nil
 			_, err = h.Open(t.Context(), ines, id, h.key)

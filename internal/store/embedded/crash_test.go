@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -134,7 +135,7 @@ func liveAndDie(t *testing.T, dir string, life uint32) (said [][3]uint32) {
 	for killed := false; ; {
 		var at [3]uint32
 		if err := binary.Read(from, binary.BigEndian, &at); err != nil {
-			if err != io.EOF && err != io.ErrUnexpectedEOF {
+			if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 				t.Fatal(err)
 			}
 			break
