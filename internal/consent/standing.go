@@ -155,3 +155,13 @@ func compareMarks(a, b mark) int {
 	}
 	return strings.Compare(a.purpose.String(), b.purpose.String())
 }
+
+// Mentions tells whether anything was ever said of a kind.
+func (s *Standing) Mentions(kind Kind) bool {
+	for i := range s.marks {
+		if s.marks[i].kind == kind {
+			return true
+		}
+	}
+	return false
+}

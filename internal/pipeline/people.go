@@ -57,13 +57,14 @@ func (g *registry) begin(at, now int64) {
 // Secret implements transform.Registry.
 func (g *registry) Secret(out *keyring.Secret, n int, id *transform.Identity, name []byte) transform.Verdict {
 	p := g.person(n, name)
-	switch {
-	case p == nil:
+	if p == nil {
 		return transform.Missed
-	case g.refusal(n, p) != event.None:
-		if g.missing.any() {
-			return transform.Missed // whose other name this is, is not known yet
-		}
+	}
+	reason, asked := g.refusal(n, p)
+	switch {
+	case !asked:
+		return transform.Missed
+	case reason != event.None:
 		return transform.Barred
 	case p.HasSecret:
 		*out = p.Secret
@@ -103,33 +104,43 @@ func (g *registry) acting() event.Reason {
 	for _, n := range g.rewrite.Acting() {
 		_, name := people.Name(int(n))
 		if p := g.person(int(n), name); p != nil && reason == event.None {
-			reason = g.refusal(int(n), p)
+			reason, _ = g.refusal(int(n), p)
 		}
 	}
 	return reason
 }
 
-// refusal tells why the recipient may not know of a person. Another name of somebody of which nobody ever said anything goes with
-// the person whose name it is.
-func (g *registry) refusal(n int, p *subject.Person) event.Reason {
-	reason := g.ask(n, p)
-	if n < 0 || reason == event.None || !unsaid(reason) {
-		return reason
+// refusal tells why the recipient may not know of a person. Another name of somebody, an address or a handle, goes with the person
+// whose name it is: it is refused where they are, and where they are not, only by what was said of the name itself. asked is false
+// where somebody is missed.
+func (g *registry) refusal(n int, p *subject.Person) (reason event.Reason, asked bool) {
+	reason = g.ask(n, p)
+	if n < 0 {
+		return reason, true
 	}
 	people := g.rewrite.People()
-	account, _ := people.NameOf(n)
-	if account < 0 {
-		return reason
+	of, _ := people.NameOf(n)
+	if of < 0 || reason != event.None && !unsaid(reason, &p.Standing) {
+		return reason, true
 	}
-	_, name := people.Name(account)
-	if owner := g.person(account, name); owner != nil {
-		return g.ask(account, owner)
+	_, name := people.Name(of)
+	owner := g.person(of, name)
+	if owner == nil {
+		return event.None, false
 	}
-	return reason
+	return g.ask(of, owner), true
 }
 
 // unsaid tells of reasons that hold because nobody said otherwise, and not because somebody said no.
-func unsaid(r event.Reason) bool { return r == event.NoConsent || r == event.Minor }
+func unsaid(r event.Reason, s *consent.Standing) bool {
+	switch r {
+	case event.NoConsent:
+		return !s.Mentions(consent.Consent)
+	case event.Minor:
+		return !s.Mentions(consent.Age) && !s.Mentions(consent.Parental) && !s.Mentions(consent.ParentalThirdParty)
+	}
+	return false
+}
 
 func (g *registry) ask(n int, p *subject.Person) event.Reason {
 	switch reason := p.Withholds(g.at); {

@@ -121,7 +121,8 @@ type selection struct {
 type header struct {
 	name      []byte
 	technique transform.Technique
-	pseudonym bool // all that deletions may carry
+	pseudonym bool                // all that deletions may carry
+	person    *transform.Identity // whom it names, where that is asked for before it leaves; a pseudonym asks by itself
 }
 
 type opVerb uint8

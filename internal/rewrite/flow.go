@@ -32,7 +32,13 @@ func (c *compiler) flow(index int, f *policy.Flow, kinds []kindOf) (flow, error)
 		if err != nil {
 			return out, fmt.Errorf("header %s: %w", h.Name, err)
 		}
-		out.headers = append(out.headers, header{[]byte(h.Name), t, f.Headers[i].Technique.Name == policy.Pseudonym})
+		one := header{name: []byte(h.Name), technique: t, pseudonym: f.Headers[i].Technique.Name == policy.Pseudonym}
+		if c.stored && !one.pseudonym && h.Leaf.Class.OfSubject() {
+			if one.person, err = c.identity(h.Leaf.Class); err != nil {
+				return out, err
+			}
+		}
+		out.headers = append(out.headers, one)
 	}
 	return out, nil
 }

@@ -32,6 +32,9 @@ func (w *Worker) AppendHeaders(dst []event.Header, source, flow int, in []event.
 			start := len(w.headers)
 			var verdict transform.Verdict
 			w.current = transform.Value{Kind: transform.String, Text: in[i].Value, Raw: w.quoted}
+			if id := allowed[j].person; id != nil && id.Secret(&w.asked, &w.current, w.scope) != transform.Done {
+				continue // the recipient may not know of whom it names
+			}
 			w.headers, verdict = allowed[j].technique.Append(w.headers, &w.current, w.scope)
 			switch verdict {
 			case transform.Done:

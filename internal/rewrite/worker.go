@@ -42,6 +42,7 @@ type Worker struct {
 	}
 	flow    int // of the plan, whose leaves are written
 	headers []byte
+	asked   keyring.Secret // of whom a header names
 	quoted  []byte
 	ops     []*op
 	inner   []byte              // a document before it is encoded into its string
