@@ -25,22 +25,23 @@ type adminFlags struct {
 	NoWait bool     `help:"Where no instance runs: leave it to the next one to tell recipients."`
 }
 
-func (f *adminFlags) open(ctx context.Context, std streams) (*app.Door, error) {
+// door says where the command is carried out: for which instance, and by whom.
+func (f *adminFlags) door(std streams) (*config.Config, app.DoorOptions, error) {
+	o := app.DoorOptions{Roles: f.Role, NoWait: f.NoWait, Tell: func(text string) { fmt.Fprintln(std.err, "note:", text) }}
 	c, err := config.Load(f.Config, os.LookupEnv)
 	if err != nil {
-		return nil, err
+		return nil, o, err
 	}
 	token := os.Getenv("NYMSTREAM_TOKEN")
 	if f.Token != "" {
 		raw, err := os.ReadFile(f.Token)
 		if err != nil {
-			return nil, err
+			return nil, o, err
 		}
 		token = string(raw)
 	}
-	return app.OpenDoor(ctx, c, app.DoorOptions{
-		Token: strings.TrimSpace(token), Roles: f.Role, NoWait: f.NoWait, Tell: func(text string) { fmt.Fprintln(std.err, "note:", text) },
-	})
+	o.Token = strings.TrimSpace(token)
+	return c, o, nil
 }
 
 // do carries out one command, whose answer goes to out.
@@ -49,11 +50,11 @@ func (f *adminFlags) do(ctx context.Context, std streams, name string, args any,
 	if err != nil {
 		return err
 	}
-	door, err := f.open(ctx, std)
+	c, o, err := f.door(std)
 	if err != nil {
 		return err
 	}
-	return errors.Join(door.Do(ctx, cmd, out), door.Close(ctx))
+	return app.Administer(ctx, c, o, cmd, out)
 }
 
 // ask carries out one command and reads its answer.

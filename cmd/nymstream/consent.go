@@ -135,10 +135,11 @@ func (c *consentImport) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	defer in.Close()
-	door, err := c.open(ctx, std)
+	conf, o, err := c.door(std)
 	if err != nil {
 		return err
 	}
+	door := app.OpenDoor(ctx, conf, o)
 	bar := newProgress(std.err, size)
 	sum, err := importLines(ctx, door, bar.reader(in))
 	bar.finish()

@@ -3,6 +3,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -209,12 +210,21 @@ func (a *Admin) standing(ctx context.Context, by caller, who Subject, reason str
 	return consent.Standing{}, fmt.Errorf("the row changes all the time: %w", event.ErrTransient)
 }
 
-// signalsOf gives signals that come to a standing.
+// signalsOf gives signals that come to a standing. Where a consent to one purpose is younger than that to every purpose, because an
+// earlier one had ended, a deny just before it keeps the two apart.
 func signalsOf(s consent.Standing) (signals []consent.Signal) {
+	every := map[consent.Kind]int64{}
 	for m := range s.Marks() {
 		add := func(v consent.Verdict, at, expires int64, source, notice string) {
 			if at > 0 && m.Kind.Value(v) != "" {
 				signals = append(signals, consent.Signal{Kind: m.Kind, Purpose: m.Purpose, Verdict: v, At: at, Expires: expires, Source: source, Notice: notice})
+			}
+		}
+		if slices.Contains(purposeful, m.Kind) {
+			if m.Purpose == "" {
+				every[m.Kind] = m.Since
+			} else if older := every[m.Kind]; older > 0 && older < m.Since && m.Denied < m.Since-1 {
+				add(consent.Deny, m.Since-1, 0, "export", "")
 			}
 		}
 		add(consent.Deny, m.Denied, 0, m.Refusal, "")
@@ -223,6 +233,6 @@ func signalsOf(s consent.Standing) (signals []consent.Signal) {
 		}
 		add(consent.Allow, m.Allowed, m.Expires, m.Source, m.Notice)
 	}
-	slices.SortStableFunc(signals, func(a, b consent.Signal) int { return int(min(max(a.At-b.At, -1), 1)) })
+	slices.SortStableFunc(signals, func(a, b consent.Signal) int { return cmp.Compare(a.At, b.At) })
 	return signals
 }

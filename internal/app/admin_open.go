@@ -46,30 +46,27 @@ type DoorOptions struct {
 }
 
 // OpenDoor finds the running instance of a configuration, where a token is given; else commands are carried out in this process, as
-// its user.
-func OpenDoor(ctx context.Context, c *config.Config, o DoorOptions) (*Door, error) {
+// its user. Those of one door need the same of the store.
+func OpenDoor(ctx context.Context, c *config.Config, o DoorOptions) *Door {
 	if o.Tell == nil {
 		o.Tell = func(string) {}
 	}
 	d := &Door{config: c, o: o}
 	if o.Token == "" {
-		return d, nil
+		return d
 	}
 	url := instanceURL(c.HTTP.Listen)
 	if !answers(ctx, url) {
 		o.Tell("no instance answers on " + c.HTTP.Listen + ": the command is carried out in this process")
-		return d, nil
+		return d
 	}
 	d.remote = url
-	return d, nil
+	return d
 }
 
 // Administer carries out one command.
 func Administer(ctx context.Context, c *config.Config, o DoorOptions, cmd Command, out io.Writer) error {
-	d, err := OpenDoor(ctx, c, o)
-	if err != nil {
-		return err
-	}
+	d := OpenDoor(ctx, c, o)
 	return errors.Join(d.Do(ctx, cmd, out), d.Close(ctx))
 }
 

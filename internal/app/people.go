@@ -120,6 +120,9 @@ type peopleOptions struct {
 }
 
 func newControl(ctx context.Context, o peopleOptions, p *people) (*control.Follower, error) {
+	if err := subject.Ready(ctx, p.store); err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
 	id, err := subject.StoreID(ctx, p.store)
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
@@ -178,7 +181,7 @@ type announcer struct{ *control.Follower }
 func (a announcer) Announce(ctx context.Context, keys []subject.Key, tightened bool, _ string) (int64, error) {
 	all := make([]control.Key, len(keys))
 	for i, k := range keys {
-		all[i] = control.Key(k)
+		all[i] = k
 	}
 	return a.Follower.Announce(ctx, all, tightened)
 }
@@ -201,7 +204,7 @@ type evictions struct{ *subject.Directory }
 func (e evictions) Evict(keys []control.Key) {
 	all := make([]subject.Key, len(keys))
 	for i, k := range keys {
-		all[i] = subject.Key(k)
+		all[i] = k
 	}
 	e.Directory.Evict(all)
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/nymstream/nymstream/internal/audit"
 	"github.com/nymstream/nymstream/internal/config"
 	"github.com/nymstream/nymstream/internal/keyring"
 	"github.com/nymstream/nymstream/internal/pipeline"
@@ -106,6 +107,9 @@ func (s *Service) offer(ctx context.Context, why string, plan *policy.Plan, err 
 			s.log.Info().Str(telemetry.KeyPlan, out.Plan).Str("direction", string(c.Direction)).Msg("policy: " + c.String())
 		}
 		s.log.Info().Str(telemetry.KeyReason, why).Str(telemetry.KeyPlan, out.Plan).Bool("more_leaves", out.Changes.More()).Msg("policy taken over")
+		if noted := s.note(ctx, audit.PolicyChange); noted != nil {
+			s.log.Error().Err(noted).Msg("the audit log did not take the change of the policy")
+		}
 	}
 	return out, err
 }

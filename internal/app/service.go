@@ -21,6 +21,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/nymstream/nymstream/internal/audit"
 	"github.com/nymstream/nymstream/internal/config"
 	"github.com/nymstream/nymstream/internal/event"
 	"github.com/nymstream/nymstream/internal/keyring"
@@ -186,6 +187,9 @@ func (s *Service) Run(ctx context.Context) error {
 		Ready: func() error { return s.stream.Load().Ready() }, Metrics: s.registry, Policy: s.pushes(), Admin: admin, Pprof: s.config.HTTP.Pprof, Log: s.log,
 	})
 	s.log.Info().Str(telemetry.KeyPlan, s.live.Load().plan.Hash).Str(telemetry.KeyGroup, s.config.Group).Str(telemetry.KeyAddress, listener.Addr().String()).Msg("service started")
+	if err := s.note(ctx, audit.Start); err != nil {
+		return err
+	}
 	work, ctx := errgroup.WithContext(ctx)
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	work.Go(func() error { return server.Run(serving) })
@@ -196,11 +200,21 @@ func (s *Service) Run(ctx context.Context) error {
 		defer stopServing() // health answers while the stream drains
 		return s.flow(ctx)
 	})
-	err = errors.Join(work.Wait(), s.people.close())
+	err = work.Wait()
+	err = errors.Join(err, s.note(context.WithoutCancel(ctx), audit.Stop), s.people.close())
 	if errors.Is(err, stream.ErrFenced) {
 		err = fmt.Errorf("%w: %w", ErrDown, err)
 	}
 	s.log.Info().Err(err).Msg("service stopped")
+	return err
+}
+
+// note writes an act of the service itself into the audit log, with the plan at work; there is none without a store.
+func (s *Service) note(ctx context.Context, act audit.Act) error {
+	if s.people == nil {
+		return nil
+	}
+	_, err := s.people.audit.Append(ctx, audit.Entry{Act: act, Actor: s.config.Instance, Details: map[string]string{"plan": s.live.Load().plan.Hash}})
 	return err
 }
 
@@ -217,6 +231,10 @@ func (s *Service) flow(ctx context.Context) error {
 	side.Go(func() error { return s.people.notes(beside) })
 	side.Go(func() error { return s.people.takeSignals(beside) })
 	side.Go(func() error { return s.people.publish(beside) })
+	side.Go(func() error {
+		plan := func() *policy.Plan { return s.live.Load().plan }
+		return s.people.tidy(beside, plan, s.config.Store.Inactive, s.people.newReveal(peopleOptions{keys: s.keys, plan: plan}))
+	})
 	side.Go(func() error {
 		defer stop()
 		if err := s.people.control.Await(ctx); err != nil {

@@ -123,6 +123,8 @@ type Store struct {
 	URL         Secret `yaml:"url"`
 	Connections int    `yaml:"connections"` // to PostgreSQL
 	Cache       int    `yaml:"cache"`       // people in memory
+	// Inactive is after how long people who are not seen any more expire; 0: never.
+	Inactive time.Duration `yaml:"inactive"`
 }
 
 // Kept tells whether there is a store.

@@ -91,6 +91,9 @@ func (c *Config) validatePeople(v checker) {
 	s := c.Store
 	v.oneOf("store.kind", s.Kind, "none", "embedded", "postgres")
 	v.whole("store.cache", s.Cache, 1<<12, 1<<27)
+	if s.Inactive != 0 {
+		v.between("store.inactive", s.Inactive, 14*24*time.Hour, 20*366*24*time.Hour)
+	}
 	v.whole("store.connections", s.Connections, 1, 256)
 	switch {
 	case s.Kind == "embedded" && s.Dir == "":

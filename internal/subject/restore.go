@@ -77,8 +77,8 @@ type Restored struct {
 	NewStore string // id of the store from now on
 
 	// Lost says that people may have been created whom the backup lacks, or whose secrets no longer open. They get other secrets, so
-	// that one identifier would have two pseudonyms in an epoch: begin a new epoch of every recipient (keyring.NewEpoch) before the
-	// store is used.
+	// that one identifier would have two pseudonyms in an epoch: begin a new epoch of every recipient (keyring.NewEpoch), and use the
+	// store when those have begun.
 	Lost bool
 }
 

@@ -174,8 +174,9 @@ func inForce(said []consent.Signal, at int64) map[string]bool {
 		marks := map[string][2]int64{} // newest no, newest yes
 		yes := int64(0)                // the first after the newest no
 		for _, s := range said {
-			if s.Kind == consent.Erasure && at <= s.At {
-				ok = false
+			if s.Kind == consent.Erasure {
+				ok = ok && at > s.At
+				continue
 			}
 			if s.Purpose != "" && s.Purpose != purpose && s.Kind != consent.Restriction {
 				continue

@@ -153,18 +153,24 @@ func (x *thief) open(key subject.Key, sealed []byte) (plain [][]byte) {
 	if sealed[0] != 1 { // Tink's prefix
 		return nil
 	}
-	for epoch := 1; ; epoch++ {
-		k, err := x.keys.StoreKeyOf(epoch)
-		if errors.Is(err, keyring.ErrDestroyed) {
-			continue
-		}
-		if err != nil {
-			return plain
-		}
+	for _, k := range x.storeKeys() {
 		for generation := range uint32(mostGeneration) {
 			if p, err := k.Open(nil, sealed, binary.BigEndian.AppendUint32(key[:], generation)); err == nil {
 				plain = append(plain, p)
 			}
+		}
+	}
+	return plain
+}
+
+// storeKeys are those of all store epochs that were not destroyed.
+func (x *thief) storeKeys() (all []*keyring.StoreKey) {
+	for epoch := 1; ; epoch++ {
+		switch k, err := x.keys.StoreKeyOf(epoch); {
+		case err == nil:
+			all = append(all, k)
+		case !errors.Is(err, keyring.ErrDestroyed):
+			return all
 		}
 	}
 }
@@ -283,11 +289,7 @@ func (x *thief) opened(row *subject.Row) (all [][]byte) {
 	}
 	for _, part := range parts {
 		for at := 0; at < min(len(part), 16); at++ {
-			for epoch := 1; epoch < 9; epoch++ {
-				k, err := x.keys.StoreKeyOf(epoch)
-				if err != nil {
-					continue
-				}
+			for _, k := range x.storeKeys() {
 				for _, ad := range places {
 					if plain, err := k.Open(nil, part[at:], ad); err == nil {
 						all = append(all, plain)

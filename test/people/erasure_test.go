@@ -31,10 +31,11 @@ func TestErasureHolds(t *testing.T) {
 	instances := []*rig.Instance{p.start("north", "group", "policy"), p.start("south", "group", "policy")}
 	l := &load{p: p}
 	p.createAll(l, people)
-	earlier := map[string]map[int][]string{}
+	earlier, handles := map[string]map[int][]string{}, map[string]map[int][]string{}
 	posts := p.sources()
 	for _, r := range recipients {
-		earlier[r] = pseudonymsOf(p.outputs(r), posts)
+		outs := p.outputs(r)
+		earlier[r], handles[r] = pseudonymsOf(outs, posts, accountOf), pseudonymsOf(outs, posts, handleOf)
 	}
 	chest := openChest(p, db, people)
 	chest.remember(erased)
@@ -42,7 +43,7 @@ func TestErasureHolds(t *testing.T) {
 	p.eraseUnderLoad(l, db, instances, people, erased, pick(26*time.Second, 100*time.Second))
 	p.drained("group", 2*time.Minute)
 	done := p.acknowledged(chest)
-	p.awaitDeletions(earlier, erased)
+	p.awaitDeletions(erased, earlier, handles)
 	p.closeAll(instances...)
 
 	posts = p.sources()
@@ -64,7 +65,8 @@ func TestErasureHolds(t *testing.T) {
 		p.judgeOthers(r, outs, posts, func(person int) bool { return !gone(person) })
 		p.judgeErased(r, outs, posts, done, said)
 		p.judgeDeletions(r, outs, posts, done)
-		p.judgePseudonyms(r, earlier[r], pseudonymsOf(outs, posts), erased)
+		p.judgePseudonyms(r, earlier[r], pseudonymsOf(outs, posts, accountOf), erased)
+		p.judgePseudonyms(r+", handles", handles[r], pseudonymsOf(outs, posts, handleOf), 0)
 	}
 	p.replay(l, posts, earlier, erased)
 	chest.judgeTombstones(erased)
@@ -176,15 +178,15 @@ func (p *place) acknowledged(c *chest) map[int]time.Time {
 }
 
 // awaitDeletions waits until every recipient was told of every erased person.
-func (p *place) awaitDeletions(earlier map[string]map[int][]string, erased int) {
+func (p *place) awaitDeletions(erased int, known ...map[string]map[int][]string) {
 	p.t.Helper()
 	began := time.Now()
 	for _, r := range recipients {
 		p.until("deletion events for "+r, 90*time.Second, func() bool {
 			told := deletions(p.outputs(r))
 			for person := range erased {
-				for _, pseudonym := range earlier[r][person] {
-					if len(told[pseudonym]) == 0 {
+				for _, of := range known {
+					if slices.ContainsFunc(of[r][person], func(pseudonym string) bool { return len(told[pseudonym]) == 0 }) {
 						return false
 					}
 				}
@@ -244,7 +246,11 @@ func (p *place) judgeDeletions(recipient string, outs []output, posts []source, 
 	p.t.Helper()
 	told := deletions(outs)
 	early, missing, behind, others, events := 0, 0, 0, 0, 0
-	for person, pseudonyms := range pseudonymsOf(outs, posts) {
+	named := pseudonymsOf(outs, posts, accountOf)
+	for person, handles := range pseudonymsOf(outs, posts, handleOf) {
+		named[person] = append(named[person], handles...)
+	}
+	for person, pseudonyms := range named {
 		for _, pseudonym := range pseudonyms {
 			switch {
 			case done[person].IsZero():
@@ -260,8 +266,10 @@ func (p *place) judgeDeletions(recipient string, outs []output, posts []source, 
 		events += len(times)
 	}
 	for _, o := range outs {
-		if times := told[o.pseudonym]; o.number >= 0 && len(times) > 0 && o.committed.After(slices.MinFunc(times, time.Time.Compare)) {
-			behind++
+		for _, pseudonym := range []string{o.pseudonym, o.handle} {
+			if times := told[pseudonym]; o.number >= 0 && len(times) > 0 && o.committed.After(slices.MinFunc(times, time.Time.Compare)) {
+				behind++
+			}
 		}
 	}
 	p.t.Logf("%s: %d deletion events of %d pseudonyms", recipient, events, len(told))
@@ -316,6 +324,6 @@ func (p *place) replay(l *load, posts []source, earlier map[string]map[int][]str
 		p.judgeOthers("again."+r, outs, posts, func(person int) bool { return person >= erased })
 		others := maps.Clone(earlier[r])
 		maps.DeleteFunc(others, func(person int, _ []string) bool { return person < erased })
-		p.judgePseudonyms("again."+r, others, pseudonymsOf(outs, posts), 0)
+		p.judgePseudonyms("again."+r, others, pseudonymsOf(outs, posts, accountOf), 0)
 	}
 }

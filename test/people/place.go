@@ -47,7 +47,7 @@ func pick[T any](inShort, inWhole T) T {
 	return inWhole
 }
 
-// policy has two recipients, who get every post's author as a pseudonym and its number as it is. BASIS and PREFIX are the place's.
+// policy has two recipients, who get every post's author as a pseudonym, one of them the handle too, and its number as it is. BASIS and PREFIX are the place's.
 const policy = `language: 1
 controller: {name: People, contact: people@example.org}
 ages: {unknown: adult, reason: Made up}
@@ -65,7 +65,7 @@ recipients:
     minors: allow
     from:
       posts: {events: [status]}
-    classes: {account: pseudonym, object-id: pseudonym, plain: keep}
+    classes: {account: pseudonym, handle: pseudonym, object-id: pseudonym, plain: keep}
   partner:
     role: processor
     purpose: study

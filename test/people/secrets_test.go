@@ -64,7 +64,7 @@ func TestTwoInstancesOneSecret(t *testing.T) {
 			}
 		}
 		several := 0
-		pseudonyms := pseudonymsOf(outs, posts)
+		pseudonyms := pseudonymsOf(outs, posts, accountOf)
 		owner := map[string]int{}
 		for person, all := range pseudonyms {
 			if len(all) != 1 {
@@ -80,8 +80,8 @@ func TestTwoInstancesOneSecret(t *testing.T) {
 			t.Errorf("%s: the instances met nobody at the same time: the test shows nothing", r)
 		}
 	}
-	if n := db.people(); n != people {
-		t.Errorf("want %d rows of people, got %d", people, n)
+	if n := db.people(); n != 2*people {
+		t.Errorf("want a row of each of %d accounts and handles, got %d", people, n)
 	}
 }
 

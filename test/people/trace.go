@@ -29,7 +29,8 @@ type source struct {
 // output is a record of a recipient as a read_committed reader gets it.
 type output struct {
 	number    int64 // of its post; -1: a deletion event
-	pseudonym string
+	pseudonym string // of the account
+	handle    string // its pseudonym; "": the recipient has none
 	partition int32
 	offset    int64
 	producer  int64
@@ -67,7 +68,8 @@ func (p *place) outputs(topic string) []output {
 		var v struct {
 			Number  *int64 `json:"favourites_count"`
 			Account struct {
-				ID string `json:"id"`
+				ID   string `json:"id"`
+				Acct string `json:"acct"`
 			} `json:"account"`
 			Kind      string `json:"nymstream"`
 			Pseudonym string `json:"pseudonym"`
@@ -79,7 +81,7 @@ func (p *place) outputs(topic string) []output {
 		case v.Kind == "deletion":
 			o.pseudonym = v.Pseudonym
 		case v.Number != nil:
-			o.number, o.pseudonym = *v.Number, v.Account.ID
+			o.number, o.pseudonym, o.handle = *v.Number, v.Account.ID, v.Account.Acct
 		}
 		if !strings.HasPrefix(o.pseudonym, "acc_") && !strings.HasPrefix(o.pseudonym, "hdl_") {
 			return fmt.Errorf("%s: partition %d, offset %d: want a pseudonym", topic, r.Partition, r.Offset)
@@ -222,16 +224,20 @@ func tally(outs []output, numbers int) []int {
 	return n
 }
 
-// pseudonymsOf gives the pseudonyms under which each person's posts came.
-func pseudonymsOf(outs []output, posts []source) map[int][]string {
+func accountOf(o *output) string { return o.pseudonym }
+func handleOf(o *output) string  { return o.handle }
+
+// pseudonymsOf gives the pseudonyms, of one kind, under which each person's posts came.
+func pseudonymsOf(outs []output, posts []source, of func(*output) string) map[int][]string {
 	all := map[int][]string{}
-	for _, o := range outs {
-		if o.number < 0 {
+	for i := range outs {
+		o := &outs[i]
+		if o.number < 0 || of(o) == "" {
 			continue
 		}
 		person := posts[o.number].person
-		if !slices.Contains(all[person], o.pseudonym) {
-			all[person] = append(all[person], o.pseudonym)
+		if !slices.Contains(all[person], of(o)) {
+			all[person] = append(all[person], of(o))
 		}
 	}
 	return all
