@@ -65,8 +65,8 @@ type Verifying struct {
 	Certificate []byte   `json:"certificate,omitempty"` // of an erasure: verified instead of logs
 }
 
-// VerifyLogs verifies logs with the public keys of their signers. The error is a No where one of them is not whole.
-func VerifyLogs(ctx context.Context, dirs, since []string, keys []ed25519.PublicKey) ([]AuditReport, error) {
+// verifyLogs verifies logs with the public keys of their signers. The error is a No where one of them is not whole.
+func verifyLogs(ctx context.Context, dirs, since []string, keys []ed25519.PublicKey) ([]AuditReport, error) {
 	found, err := audit.Verify(ctx, dirs, audit.VerifyOptions{Keys: keys, Since: since})
 	if err != nil {
 		return nil, err
@@ -108,7 +108,7 @@ func (a *Admin) auditVerify(ctx context.Context, _ caller, o Verifying, out io.W
 	for _, k := range a.keys.PublicKeys(keyring.RoleAudit) {
 		keys = append(keys, k.Key)
 	}
-	reports, err := VerifyLogs(ctx, o.Dirs, o.Since, keys)
+	reports, err := verifyLogs(ctx, o.Dirs, o.Since, keys)
 	if reports == nil {
 		return err
 	}

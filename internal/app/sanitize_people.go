@@ -41,6 +41,9 @@ func OpenLocalPeople(ctx context.Context, dir string, plan *policy.Plan, keys *k
 		return nil, errors.Join(fmt.Errorf("store: %w", err), l.Close())
 	}
 	l.people = &people{store: kept, wake: make(chan struct{}, 1), touched: map[subject.Key]int32{}, linked: map[link]int64{}, known: map[link]struct{}{}}
+	if err := subject.Ready(ctx, kept); err != nil {
+		return nil, errors.Join(fmt.Errorf("store: %w", err), l.Close())
+	}
 	if _, err := subject.StoreID(ctx, kept); err != nil {
 		return nil, errors.Join(fmt.Errorf("store: %w", err), l.Close())
 	}

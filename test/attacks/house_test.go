@@ -54,6 +54,7 @@ events:
       $.tohandle: {class: handle, alias: true, of: $.to}
       $.tomail: {class: email, of: $.to}
       $.todevice: {class: device, of: $.to}
+      $.tocookie: {class: cookie, of: $.tohandle}
       $.toname: {class: name, of: $.to}
       $.totext: {class: text, markup: plain, of: $.to}
       $.cc[*].id: account
@@ -65,7 +66,6 @@ events:
 type house struct {
 	t         testing.TB
 	keys      *keyring.Keyring
-	dir       string // of the keyring; "": in memory
 	plan      *policy.Plan
 	pipeline  *pipeline.Pipeline
 	store     *storetest.InMemory
@@ -284,7 +284,7 @@ func policyOf(ages string, purposes []string, recipients map[string]string) stri
 	for name, lines := range recipients {
 		fmt.Fprintf(&b, "  %s:\n    topic: %s\n    retention: 30d\n    from: {raw: {}}\n", name, name)
 		for line := range strings.Lines(strings.TrimSpace(lines)) {
-			b.WriteString("    " + strings.TrimSpace(line) + "\n")
+			b.WriteString("    " + strings.TrimRight(line, "\n") + "\n")
 		}
 	}
 	return b.String()

@@ -9,9 +9,10 @@ import (
 	"github.com/nymstream/nymstream/internal/consent"
 	"github.com/nymstream/nymstream/internal/event"
 	"github.com/nymstream/nymstream/internal/policy"
+	"github.com/nymstream/nymstream/internal/subject"
 )
 
-const wide = "classes: {account: pseudonym, handle: pseudonym, email: pseudonym, device: pseudonym, plain: keep}"
+const wide = "classes: {account: pseudonym, handle: pseudonym, email: pseudonym, device: pseudonym, cookie: pseudonym, plain: keep}"
 
 // lawful gets events without consent, until somebody objects.
 func lawful(extra string) string {
@@ -113,6 +114,107 @@ func TestHeadersOfSomebodyRefused(t *testing.T) {
 			}
 			if s.key != "" {
 				t.Errorf("the key leaves as %q", s.key)
+			}
+		})
+	}
+}
+
+// Whatever a rule does to what belongs to somebody who is barred: nothing of it leaves, of the others all of it does.
+func TestFieldsOfSomebodyRefused(t *testing.T) {
+	for technique, rules := range map[string]string{
+		"clear":              "{keep: {max: 80}, clear: Test}",
+		"seal":               "seal",
+		"deterministic seal": "{seal: {deterministic: true}}",
+		"mask":               "{mask: {keep: 3}}",
+		"presence":           "presence",
+		"replace":            "{replace: {value: x}}",
+		"blank":              "blank",
+	} {
+		t.Run(technique, func(t *testing.T) {
+			paths := "\npaths:\n  raw:\n"
+			for _, field := range []string{"$.tomail", "$.todevice", "$.toname", "$.totext", "$.cc[*].name"} {
+				rule := rules
+				if technique == "mask" && field == "$.totext" {
+					rule = "presence"
+				}
+				paths += "    " + field + ": " + rule + "\n"
+			}
+			h := newHouse(t, keysInMemory(t, "lawful", "asks"), lawful(paths))
+			h.say(policy.Account, "2222222", signal(consent.Objection, "", consent.Deny, h.now.UnixMilli()-5000))
+			const format = `{"by":1,"to":%s,"tomail":"canary@example.org","todevice":"canary-of-a-device","toname":"canary","totext":"canary","cc":[{"id":%s,"name":"canary"}]}`
+			o := h.decide(h.pipeline, payload(format, "2222222", "2222222"), payload(format, "3333333", "3333333"))
+			barred, ok := o.to("lawful", 0)
+			free, also := o.to("lawful", 1)
+			if !ok || !also {
+				t.Fatalf("withheld: %v", o.withheld)
+			}
+			for _, field := range []string{"tomail", "todevice", "toname", "totext", `"name"`, `"to"`, `"id"`} {
+				if strings.Contains(barred.value, field) {
+					t.Errorf("%s leaves: %s", field, barred.value)
+				}
+				if !strings.Contains(free.value, field) {
+					t.Errorf("%s does not leave of somebody who is free: %s", field, free.value)
+				}
+			}
+		})
+	}
+}
+
+// A link that is noted after a person has expired does not stay behind in their row.
+func TestExpiredPeopleAreNotLinked(t *testing.T) {
+	h := newHouse(t, keysInMemory(t, "lawful", "asks"), lawful(""))
+	h.decide(h.pipeline, payload(`{"by":1,"handle":"@ann"}`))
+	n, err := h.directory.Expire(t.Context(), 1e6, func([]subject.Key) error { return nil })
+	must(t, err)
+	if n != 2 {
+		t.Fatalf("%d people expired", n)
+	}
+	account := h.key(policy.Account, "1")
+	must(t, h.directory.Link(t.Context(), h.key(policy.Handle, "@ann"), account, h.now.UnixMilli()))
+	links, err := h.directory.Links(t.Context(), account)
+	must(t, err)
+	if state := h.person(policy.Account, "1").State; state == subject.StateExpired && len(links) > 0 {
+		t.Errorf("somebody expired has %d links, which no later expiry takes away", len(links))
+	}
+}
+
+// Nor by a name of a name of theirs.
+func TestNamesOfNamesOfSomebodyRefused(t *testing.T) {
+	for name := range refusals(nil, "", "") {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t, keysInMemory(t, "lawful", "asks"), lawful(""))
+			refusals(h, policy.Account, "2")[name]()
+			const format = `{"by":1,"to":%d,"tohandle":"@bo","tocookie":"c-4f2a9d","n":4}`
+			o := h.decide(h.pipeline, payload(format, 2), payload(format, 3))
+			barred, ok := o.to("lawful", 0)
+			free, also := o.to("lawful", 1)
+			if !ok || !also || !strings.Contains(free.value, "tocookie") {
+				t.Fatal("nothing leaves of somebody who is free either")
+			}
+			if strings.Contains(barred.value, "tocookie") {
+				t.Errorf("a cookie leaves of somebody who is %s: %s", name, barred.value)
+			}
+		})
+	}
+}
+
+// Nor where the recipient does not get the account that says whose the others are.
+func TestNamesWithoutTheirAccount(t *testing.T) {
+	for name := range refusals(nil, "", "") {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t, keysInMemory(t, "mails"), policyOf(adults, []string{"upkeep: {basis: legitimate-interest, sale: true, description: Test}"}, map[string]string{
+				"mails": "role: processor\npurpose: upkeep\nkey: none\nclasses: {handle: pseudonym, email: pseudonym, device: pseudonym, name: presence}",
+			}))
+			refusals(h, policy.Account, "2")[name]()
+			const format = `{"by":1,"to":%d,"tohandle":"@bo","tomail":"bo@example.org","todevice":"d-4f2a9d","toname":"Bo"}`
+			o := h.decide(h.pipeline, payload(format, 2), payload(format, 3))
+			barred, ok := o.to("mails", 0)
+			free, also := o.to("mails", 1)
+			if !ok || !also || strings.Count(free.value, `"to`) != 4 {
+				t.Fatalf("of somebody who is free there leaves %s", free.value)
+			}
+			if strings.Contains(barred.value, `"to`) {
+				t.Errorf("of somebody who is %s there leaves %s", name, barred.value)
 			}
 		})
 	}

@@ -29,6 +29,7 @@ type office struct {
 	topics map[string][]rights.Message
 	broken error // what a scan ends with behind its first record
 	notes  []audit.Entry
+	calls  [][]rights.Message // each call of Append: what whoever reads along gets at one moment
 }
 
 func (f *office) Append(_ context.Context, topic string, messages []rights.Message) error {
@@ -36,6 +37,7 @@ func (f *office) Append(_ context.Context, topic string, messages []rights.Messa
 		messages[i].Topic, messages[i].Partition, messages[i].Offset = topic, 0, int64(len(f.topics[topic]))
 		f.topics[topic] = append(f.topics[topic], messages[i])
 	}
+	f.calls = append(f.calls, slices.Clone(messages))
 	return nil
 }
 
@@ -218,3 +220,45 @@ func TestInterruptedExportsJoinNothing(t *testing.T) {
 		}
 	}
 }
+
+// Whoever reads along sees which deletion events come together. When one person is erased at a time, these must not tell which pseudonyms
+// of two epochs, or of two recipients, were one person's.
+func TestDeletionEventsJoinNothing(t *testing.T) {
+	keys, _ := keysOnDisk(t, "left", "right")
+	h := newHouse(t, keys, sealing)
+	ids := []string{"1001", "1002", "1003", "1004"}
+	all := issue(t, h, ids...)
+	s, f := h.rights()
+	right, joined := 0, 0
+	for _, id := range ids[:3] {
+		_, err := s.Erase(t.Context(), rights.Erasure{Subjects: []consent.Subject{who("account", id)}, Reason: rights.OnRequest, By: officer})
+		must(t, err)
+		f.calls = nil
+		for range 60 { // a minute of looks at the outbox
+			h.now = h.now.Add(time.Second)
+			_, err = s.RunOutbox(t.Context())
+			must(t, err)
+		}
+		theirs := map[string]bool{}
+		for _, i := range all[id].issued {
+			theirs[i.text] = true
+		}
+		var together []string
+		for _, call := range f.calls {
+			for _, m := range call {
+				together = append(together, pseudonym.FindString(string(m.Value)))
+			}
+		}
+		joined += len(together)
+		for _, p := range together {
+			if theirs[p] {
+				right++
+			}
+		}
+	}
+	if joined > 0 && right == joined {
+		t.Errorf("%d deletion events came in three groups, each of one person in all epochs of both recipients", joined)
+	}
+}
+
+var pseudonym = regexp.MustCompile(`[a-z]{3}_[0-9]+_[0-9a-v]{26}`)

@@ -23,7 +23,8 @@ type chest struct {
 	rows       subject.Store
 	keys       *keyring.Keyring
 	directory  *subject.Directory
-	identity   *transform.Identity
+	account    *transform.Identity
+	handle     *transform.Identity
 	people     int
 	remembered map[int]sealedSecret
 }
@@ -44,27 +45,48 @@ func openChest(p *place, db *database, people int) *chest {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	id, err := transform.NewStoredIdentity(keys, "mastodon", "acc", true)
+	account, err := transform.NewStoredIdentity(keys, "mastodon", "acc", true)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	return &chest{p: p, rows: db.rows, keys: keys, identity: id, people: people, remembered: map[int]sealedSecret{},
+	handle, err := transform.NewStoredIdentity(keys, "mastodon", "hdl", true)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return &chest{p: p, rows: db.rows, keys: keys, account: account, handle: handle, people: people, remembered: map[int]sealedSecret{},
 		directory: subject.NewDirectory(subject.Options{Store: db.rows, Keys: keys})}
 }
 
-func (c *chest) name(person int) []byte {
-	name, verdict := c.identity.Name(nil, &transform.Value{Kind: transform.String, Text: []byte(accountID(person))})
+// accountName and handleName are what the directory knows a person's rows by.
+func (c *chest) accountName(person int) []byte { return c.name(c.account, accountID(person)) }
+func (c *chest) handleName(person int) []byte  { return c.name(c.handle, handleOfPerson(person)) }
+
+func (c *chest) name(of *transform.Identity, text string) []byte {
+	name, verdict := of.Name(nil, &transform.Value{Kind: transform.String, Text: []byte(text)})
 	if verdict != transform.Done {
-		c.p.t.Fatal("an account id of the test is none")
+		c.p.t.Fatal("an identifier of the test is none")
 	}
 	return name
 }
 
-// find gives a person as the store has them now.
-func (c *chest) find(person int) *subject.Person {
+// awaitLinks waits until the store has learned the handles of the first people, and tells how long that took: only then an erasure by the
+// account can end the handle's row too.
+func (c *chest) awaitLinks(n int) {
+	c.p.t.Helper()
+	began := time.Now()
+	for person := range n {
+		c.p.until("the link of a handle and its account", 90*time.Second, func() bool {
+			links, err := c.directory.Links(c.p.t.Context(), c.directory.KeyOf(c.accountName(person)))
+			return err == nil && len(links) > 0
+		})
+	}
+	c.p.t.Logf("the links of %d people were in the store %v after all had been created", n, time.Since(began).Round(100*time.Millisecond))
+}
+
+// find gives a row of a person as the store has it now.
+func (c *chest) find(name []byte) *subject.Person {
 	c.p.t.Helper()
 	c.directory.DropAll()
-	name := c.name(person)
 	if err := c.directory.Load(c.p.t.Context(), [][]byte{name}); err != nil {
 		c.p.t.Fatal(err)
 	}
@@ -75,12 +97,12 @@ func (c *chest) find(person int) *subject.Person {
 func (c *chest) remember(n int) {
 	c.p.t.Helper()
 	for person := range n {
-		rows := []subject.Row{{Key: c.directory.KeyOf(c.name(person))}}
+		rows := []subject.Row{{Key: c.directory.KeyOf(c.accountName(person))}}
 		if err := c.rows.Load(c.p.t.Context(), subject.People, rows); err != nil {
 			c.p.t.Fatal(err)
 		}
 		s, ok := secretIn(rows[0])
-		found := c.find(person)
+		found := c.find(c.accountName(person))
 		if !ok || found == nil || !found.HasSecret {
 			c.p.t.Fatalf("person %d has no secret after a post of theirs was forwarded", person)
 		}
@@ -111,20 +133,24 @@ func secretIn(row subject.Row) (s sealedSecret, ok bool) {
 // judgeTombstones wants erased people's rows without a secret, and everybody else's with theirs.
 func (c *chest) judgeTombstones(erased int) {
 	c.p.t.Helper()
-	alive, lost := 0, 0
+	alive, handles, lost := 0, 0, 0
+	gone := func(p *subject.Person) bool { return p != nil && p.State == subject.StateErased && !p.HasSecret }
 	for person := range erased {
-		if found := c.find(person); found == nil || found.State != subject.StateErased || found.HasSecret {
+		if !gone(c.find(c.accountName(person))) {
 			alive++
+		}
+		if !gone(c.find(c.handleName(person))) {
+			handles++
 		}
 	}
 	rest := (c.people - erased) / 50
 	for person := erased; person < c.people; person += max(1, rest) {
-		if found := c.find(person); found == nil || found.State != subject.StateLive || !found.HasSecret {
+		if found := c.find(c.accountName(person)); found == nil || found.State != subject.StateLive || !found.HasSecret {
 			lost++
 		}
 	}
-	if alive+lost > 0 {
-		c.p.t.Errorf("%d erased people live on in the store, %d others do not", alive, lost)
+	if alive+handles+lost > 0 {
+		c.p.t.Errorf("accounts of %d erased people live on in the store, handles of %d; of %d others nothing does", alive, handles, lost)
 	}
 }
 
@@ -134,7 +160,7 @@ func (c *chest) judgeThief(db *database) {
 	found := c.scan(db)
 	before := c.usable(found)
 	keeper := c.people - 1
-	secret := c.find(keeper).Secret
+	secret := c.find(c.accountName(keeper)).Secret
 	now := time.Now()
 	if err := errors.Join(c.keys.NewStoreEpoch(now.Add(-3*keyring.Notice)), c.keys.Extend(now.Add(-2*keyring.Notice))); err != nil {
 		c.p.t.Fatal(err)
@@ -170,7 +196,7 @@ func (c *chest) judgeThief(db *database) {
 	if _, err := c.keys.StoreKeyOf(1); !errors.Is(err, keyring.ErrDestroyed) {
 		c.p.t.Errorf("want ErrDestroyed for the old store epoch, got %v", err)
 	}
-	if now := c.find(keeper); now == nil || !now.HasSecret || now.Secret != secret {
+	if now := c.find(c.accountName(keeper)); now == nil || !now.HasSecret || now.Secret != secret {
 		c.p.t.Error("somebody who was not erased has another secret, or none, after all was sealed anew")
 	}
 }

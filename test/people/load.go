@@ -20,6 +20,9 @@ import (
 // accountID is how the platform calls a person.
 func accountID(person int) string { return strconv.Itoa(109_000_000_000 + person) }
 
+// handleOfPerson is how the platform's users call them.
+func handleOfPerson(person int) string { return fmt.Sprintf("reader%d", person) }
+
 func personOf(key []byte) int {
 	id, err := strconv.Atoi(string(key))
 	if err != nil {
@@ -30,7 +33,7 @@ func personOf(key []byte) int {
 
 // post is a public status of a person. Its number stands where the policy keeps it: favourites_count.
 func post(number int64, person int) []byte {
-	id, name := accountID(person), fmt.Sprintf("reader%d", person)
+	id, name := accountID(person), handleOfPerson(person)
 	return fmt.Appendf(nil, `{"id":"%[1]d","created_at":"2026-10-15T19:11:02.164Z","in_reply_to_id":null,"sensitive":false,"spoiler_text":"",`+
 		`"visibility":"public","language":"en","uri":"https://social.example/users/%[2]s/statuses/%[1]d","url":"https://social.example/@%[2]s/%[1]d",`+
 		`"replies_count":0,"reblogs_count":1,"favourites_count":%[1]d,"content":"<p>Number %[1]d was written by @%[2]s.</p>","reblog":null,`+

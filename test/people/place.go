@@ -256,7 +256,11 @@ func showLog(t *testing.T, file string) {
 		_, _ = f.Seek(max(0, info.Size()-12<<10), io.SeekStart)
 	}
 	text, _ := io.ReadAll(f)
-	t.Logf("the end of %s:\n%s", filepath.Base(file), text)
+	lines := strings.Split(string(text), "\n")
+	for i, line := range lines {
+		lines[i] = line[:min(len(line), 600)]
+	}
+	t.Logf("the end of %s:\n%s", filepath.Base(file), strings.Join(lines, "\n"))
 }
 
 // drained waits until the group has consumed all posts.

@@ -28,7 +28,7 @@ type source struct {
 
 // output is a record of a recipient as a read_committed reader gets it.
 type output struct {
-	number    int64 // of its post; -1: a deletion event
+	number    int64  // of its post; -1: a deletion event
 	pseudonym string // of the account
 	handle    string // its pseudonym; "": the recipient has none
 	partition int32
