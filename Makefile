@@ -56,6 +56,9 @@ test-postgres: ## the store on a PostgreSQL of its own
 test-kms: ## keys under a real OpenBao, and a double of AWS KMS
 	scripts/with-kms.sh go test -count=1 -run 'OpenBao|Moto' ./internal/keyring
 
+people: ## consent and erasure on a real broker and database; PEOPLE_ROUND=short for a quick round
+	NYMSTREAM_KAFKA_REQUIRED=1 NYMSTREAM_POSTGRES_REQUIRED=1 scripts/with-kafka.sh -- scripts/with-postgres.sh -- go test -tags people -count=1 -v -timeout 25m ./test/people
+
 chaos: ## the chaos harness; CHAOS_ROUND=short for a quick round, CHAOS_SEED to repeat one
 	NYMSTREAM_KAFKA_REQUIRED=1 go test -tags chaos -count=1 -v -timeout 25m ./test/chaos
 

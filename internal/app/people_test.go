@@ -18,7 +18,7 @@ import (
 // keeping makes the configuration keep people in an embedded store, and ask them.
 func keeping(config, policy string) (string, string) {
 	config = strings.Replace(config, "assume_consent: true", "assume_consent: false", 1) +
-		"store: {kind: embedded, dir: store, cache: 4096}\naudit: {dir: audit}\ntransaction_timeout: 2s\n"
+		"store: {kind: embedded, dir: store, cache: 4096, deletions_within: 0s}\naudit: {dir: audit}\ntransaction_timeout: 2s\n"
 	return config, strings.Replace(policy, "language: 1\n", "language: 1\nages: {unknown: adult, reason: Made up}\n", 1)
 }
 

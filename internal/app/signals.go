@@ -247,17 +247,37 @@ func (f *follower) claim(ctx context.Context) error {
 	}
 }
 
-// outboxPause is between two looks for deletion events that wait.
-const outboxPause = time.Second
+// The outbox is emptied by one instance at a time, by a lease.
+const (
+	outboxLease    = "outbox"
+	outboxLeaseTTL = 5 * time.Second
+	outboxPause    = time.Second // between two looks
+)
 
 // publish tells recipients of those who were erased, until ctx ends.
 func (p *people) publish(ctx context.Context) error {
-	for pause(ctx, outboxPause) == nil {
-		if _, err := p.rights.RunOutbox(ctx); err != nil && ctx.Err() == nil {
-			if errors.Is(err, event.ErrFatal) {
-				return fmt.Errorf("deletion events: %w", err)
+	lease, err := control.NewLease(p.store, outboxLease, p.instance, outboxLeaseTTL, nil)
+	if err != nil {
+		return err
+	}
+	for ctx.Err() == nil {
+		err := lease.Hold(ctx, func(ctx context.Context) error {
+			for {
+				if _, err := p.rights.RunOutbox(ctx); err != nil {
+					return err
+				}
+				if err := pause(ctx, outboxPause); err != nil {
+					return err
+				}
 			}
+		})
+		switch {
+		case ctx.Err() != nil:
+		case errors.Is(err, event.ErrFatal):
+			return fmt.Errorf("deletion events: %w", err)
+		default:
 			p.log.Warn().Err(err).Msg("deletion events wait")
+			_ = pause(ctx, outboxPause)
 		}
 	}
 	return nil

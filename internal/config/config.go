@@ -125,6 +125,8 @@ type Store struct {
 	Cache       int    `yaml:"cache"`       // people in memory
 	// Inactive is after how long people who are not seen any more expire; 0: never.
 	Inactive time.Duration `yaml:"inactive"`
+	// DeletionsWithin is over what time deletion events of one person are spread.
+	DeletionsWithin time.Duration `yaml:"deletions_within"`
 }
 
 // Kept tells whether there is a store.
@@ -187,7 +189,7 @@ func Default() Config {
 		Group:              "nymstream",
 		Start:              "earliest",
 		Quarantine:         Quarantine{Topic: "nymstream.quarantine"},
-		Store:              Store{Kind: "none", Connections: 8, Cache: 1 << 20},
+		Store:              Store{Kind: "none", Connections: 8, Cache: 1 << 20, DeletionsWithin: 10 * time.Minute},
 		Signals:            Signals{Topic: "nymstream.signals", FromEvents: true},
 		Control:            Topic{Topic: "nymstream.control"},
 		Ledger:             Topic{Topic: "nymstream.ledger"},

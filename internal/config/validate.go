@@ -94,6 +94,7 @@ func (c *Config) validatePeople(v checker) {
 	if s.Inactive != 0 {
 		v.between("store.inactive", s.Inactive, 14*24*time.Hour, 20*366*24*time.Hour)
 	}
+	v.between("store.deletions_within", s.DeletionsWithin, 0, 24*time.Hour)
 	v.whole("store.connections", s.Connections, 1, 256)
 	switch {
 	case s.Kind == "embedded" && s.Dir == "":

@@ -119,16 +119,18 @@ func (g *registry) refusal(n int, p *subject.Person) (reason event.Reason, asked
 		return reason, true
 	}
 	people := g.rewrite.People()
-	of, _ := people.NameOf(n)
-	if of < 0 || reason != event.None && !unsaid(reason, &p.Standing) {
-		return reason, true
+	for range people.Len() { // names of names; a circle ends too
+		of, _ := people.NameOf(n)
+		if of < 0 || reason != event.None && !unsaid(reason, &p.Standing) {
+			return reason, true
+		}
+		_, name := people.Name(of)
+		if p = g.person(of, name); p == nil {
+			return event.None, false
+		}
+		n, reason = of, g.ask(of, p)
 	}
-	_, name := people.Name(of)
-	owner := g.person(of, name)
-	if owner == nil {
-		return event.None, false
-	}
-	return g.ask(of, owner), true
+	return reason, true
 }
 
 // unsaid tells of reasons that hold because nobody said otherwise, and not because somebody said no.

@@ -203,7 +203,7 @@ kafka:
 group: %s
 instance: %s
 workers: 2
-store: {%s}
+store: {%s, deletions_within: 0s}
 audit: {dir: "audit-%s"}
 quarantine: {topic: %s}
 signals: {topic: %s}
