@@ -145,7 +145,10 @@ func (d *Door) publish(ctx context.Context) error {
 				d.config.TransactionTimeout+15*time.Second))
 		}
 	})
-	_, err := d.admin.people.rights.RunOutbox(ctx)
+	run, err := d.admin.people.rights.RunOutbox(ctx)
+	if err == nil && run.Waiting > 0 {
+		d.o.Tell(fmt.Sprintf("%d deletion events wait for their moment within store.deletions_within; an instance publishes them", run.Waiting))
+	}
 	return answered(err)
 }
 

@@ -151,7 +151,7 @@ func RestoreStore(ctx context.Context, c *config.Config, roles []string, in io.R
 	defer ledger.close()
 	service := rights.New(rights.Options{
 		Directory: subject.NewDirectory(subject.Options{Store: kept, Keys: a.keys, Cache: 1 << 14}), Store: kept, Keys: a.keys, Plan: a.plan, Topics: ledger,
-		Audit: a.log, SubjectHash: subjectHash(a.keys), LedgerTopic: c.Ledger.Topic, Instance: a.config.Instance,
+		Audit: a.log, SubjectHash: subjectHash(a.keys), LedgerTopic: c.Ledger.Topic, Instance: a.config.Instance, Spread: c.Store.DeletionsWithin,
 	})
 	restored, err := subject.Restore(ctx, in, kept, subject.RestoreOptions{Keys: a.keys, Stopped: stopped, Replay: func(ctx context.Context, from map[int32]int64) error {
 		_, _, err := service.ReplayLedger(ctx, from)

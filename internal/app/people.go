@@ -71,12 +71,9 @@ type people struct {
 	mu      sync.Mutex
 	touched map[subject.Key]int32 // day they were seen
 	linked  map[link]int64        // when both were seen as one
-	known   map[link]struct{}     // links that were written lately
 	wake    chan struct{}
+	recent  recentLinks
 }
-
-// link is a handle and its account.
-type link struct{ handle, account subject.Key }
 
 // newPeople wires who is kept; nil: nobody is. It connects to the store and to nothing else. pending tells since when decisions wait
 // for their transaction.
@@ -87,7 +84,7 @@ func newPeople(ctx context.Context, o peopleOptions) (_ *people, err error) {
 		return nil, err
 	}
 	p := &people{store: kept, conn: o.conn, instance: c.Instance, log: o.log, wake: make(chan struct{}, 1),
-		touched: map[subject.Key]int32{}, linked: map[link]int64{}, known: map[link]struct{}{}}
+		touched: map[subject.Key]int32{}, linked: map[link]int64{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.close())
@@ -104,7 +101,7 @@ func newPeople(ctx context.Context, o peopleOptions) (_ *people, err error) {
 	}
 	p.rights = rights.New(rights.Options{
 		Directory: p.directory, Store: kept, Keys: o.keys, Plan: o.plan, Topics: p.topics, Control: announcer{p.control}, Audit: p.audit,
-		SubjectHash: p.audit.Subject, LedgerTopic: c.Ledger.Topic, Instance: c.Instance,
+		SubjectHash: p.audit.Subject, LedgerTopic: c.Ledger.Topic, Instance: c.Instance, Spread: c.Store.DeletionsWithin,
 	})
 	return p, nil
 }
@@ -132,7 +129,7 @@ func newControl(ctx context.Context, o peopleOptions, p *people) (*control.Follo
 		return nil, err
 	}
 	return control.New(control.Options{
-		Log: at, Evictions: evictions{p.directory},
+		Log: at, Evictions: p.directory,
 		MAC: func() control.MAC {
 			if m := o.keys.ControlMAC(); m != nil {
 				return m
@@ -179,11 +176,7 @@ func subjectHash(keys *keyring.Keyring) func(key [16]byte) string {
 type announcer struct{ *control.Follower }
 
 func (a announcer) Announce(ctx context.Context, keys []subject.Key, tightened bool, _ string) (int64, error) {
-	all := make([]control.Key, len(keys))
-	for i, k := range keys {
-		all[i] = k
-	}
-	return a.Follower.Announce(ctx, all, tightened)
+	return a.Follower.Announce(ctx, keys, tightened)
 }
 
 // check asks whether the topics are as they must be.
@@ -196,17 +189,6 @@ func (p *people) check(ctx context.Context) (warnings []string, err error) {
 		err = fmt.Errorf("%w: %w", ErrDown, err)
 	}
 	return warnings, err
-}
-
-// evictions lets the control log evict people.
-type evictions struct{ *subject.Directory }
-
-func (e evictions) Evict(keys []control.Key) {
-	all := make([]subject.Key, len(keys))
-	for i, k := range keys {
-		all[i] = k
-	}
-	e.Directory.Evict(all)
 }
 
 // watch follows control until ctx ends, and returns when what is known is fresh: for commands that decide records.
@@ -251,95 +233,6 @@ func (p *people) Load(ctx context.Context, names [][]byte) error { return p.dire
 
 func (p *people) Create(ctx context.Context, all []subject.Newcomer) error {
 	return p.directory.Create(ctx, all)
-}
-
-// mostNotes bounds what waits to be written of people who were seen. Above it notes are lost: they come again with later events.
-const mostNotes = 1 << 16
-
-func (p *people) Touch(day int32, seen []*subject.Person) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, s := range seen {
-		if len(p.touched) < mostNotes {
-			p.touched[s.Key] = day
-		}
-	}
-	p.hurry()
-}
-
-func (p *people) Link(handle, account subject.Key, at int64) {
-	l := link{handle, account}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if _, done := p.known[l]; done || len(p.linked) >= mostNotes {
-		return
-	}
-	p.linked[l] = at
-	p.hurry()
-}
-
-func (p *people) hurry() {
-	select {
-	case p.wake <- struct{}{}:
-	default:
-	}
-}
-
-// notePause is how long notes gather before they are written.
-const notePause = time.Second
-
-// notes writes who was seen and which names are one, beside the stream, until ctx ends.
-func (p *people) notes(ctx context.Context) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-p.wake:
-		}
-		touched, linked := p.take()
-		if err := p.write(ctx, touched, linked); err != nil && ctx.Err() == nil {
-			p.log.Warn().Err(err).Msg("could not note who was seen; later events bring it again")
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(notePause):
-		}
-	}
-}
-
-func (p *people) take() (map[subject.Key]int32, map[link]int64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	touched, linked := p.touched, p.linked
-	p.touched, p.linked = map[subject.Key]int32{}, map[link]int64{}
-	if len(p.known) > mostNotes {
-		clear(p.known)
-	}
-	for l := range linked {
-		p.known[l] = struct{}{}
-	}
-	return touched, linked
-}
-
-func (p *people) write(ctx context.Context, touched map[subject.Key]int32, linked map[link]int64) error {
-	byDay := map[int32][]subject.Key{}
-	for k, day := range touched {
-		byDay[day] = append(byDay[day], k)
-	}
-	var faults []error
-	for day, keys := range byDay {
-		faults = append(faults, p.directory.Touch(ctx, keys, day))
-	}
-	for l, at := range linked {
-		if err := p.directory.Link(ctx, l.handle, l.account, at); err != nil {
-			faults = append(faults, err)
-			p.mu.Lock()
-			delete(p.known, l)
-			p.mu.Unlock()
-		}
-	}
-	return errors.Join(faults...)
 }
 
 func (p *people) close() error {

@@ -40,7 +40,7 @@ func OpenLocalPeople(ctx context.Context, dir string, plan *policy.Plan, keys *k
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("store: %w", err), l.Close())
 	}
-	l.people = &people{store: kept, wake: make(chan struct{}, 1), touched: map[subject.Key]int32{}, linked: map[link]int64{}, known: map[link]struct{}{}}
+	l.people = &people{store: kept, wake: make(chan struct{}, 1), touched: map[subject.Key]int32{}, linked: map[link]int64{}}
 	if err := subject.Ready(ctx, kept); err != nil {
 		return nil, errors.Join(fmt.Errorf("store: %w", err), l.Close())
 	}
@@ -110,8 +110,7 @@ func (l *LocalPeople) note(ctx context.Context) error {
 	if l == nil {
 		return nil
 	}
-	touched, linked := l.people.take()
-	return l.people.write(ctx, touched, linked)
+	return l.people.write(ctx)
 }
 
 // Close closes the store, and removes one that ends with the run.

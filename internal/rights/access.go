@@ -6,16 +6,19 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/nymstream/nymstream/internal/audit"
+	"github.com/nymstream/nymstream/internal/keyring"
 	"github.com/nymstream/nymstream/internal/subject"
 )
 
@@ -104,6 +107,7 @@ type export struct {
 	progress Progress
 	sets     map[string]map[string]struct{} // pseudonyms by recipient
 	people   []Standing
+	lives    []byte // of the rows read: what their pseudonyms follow from, but no secret
 	out      *bufio.Writer
 	read     int // since the last checkpoint
 }
@@ -130,7 +134,10 @@ func (x *export) prepare(ctx context.Context, r *Request) error {
 			return err
 		}
 	}
-	people := x.fingerprint()
+	people, err := x.fingerprint()
+	if err != nil {
+		return err
+	}
 	if r.Progress != nil && r.Progress.People == people {
 		x.progress = *r.Progress
 		return x.rewind()
@@ -147,15 +154,14 @@ func (x *export) prepare(ctx context.Context, r *Request) error {
 
 // include adds a person's pseudonyms, and what is known of them.
 func (x *export) include(ctx context.Context, p *person) error {
-	issued, err := x.issuedTo(ctx, p)
+	rows, people, err := x.alone(ctx, p)
 	if err != nil {
 		return err
 	}
-	for _, one := range issued {
-		if x.sets[one.Recipient] == nil {
-			x.sets[one.Recipient] = map[string]struct{}{}
+	for i, one := range people {
+		if err := x.includeRow(one, rows[i].types); err != nil {
+			return err
 		}
-		x.sets[one.Recipient][one.Text] = struct{}{}
 	}
 	found, err := x.look(ctx, []subject.Key{p.named.key})
 	if err != nil {
@@ -165,13 +171,41 @@ func (x *export) include(ctx context.Context, p *person) error {
 	return nil
 }
 
-// fingerprint tells one set of pseudonyms from another.
-func (x *export) fingerprint() string {
-	h := sha256.New()
-	for _, name := range slices.Sorted(maps.Keys(x.sets)) {
-		_, _ = fmt.Fprintln(h, name, slices.Sorted(maps.Keys(x.sets[name])))
+// includeRow adds the pseudonyms of a row.
+func (x *export) includeRow(p *subject.Person, types []string) error {
+	issued, err := x.issued(p, types)
+	if err != nil {
+		return err
 	}
-	return fmt.Sprintf("%x", h.Sum(nil)[:16])
+	for _, one := range issued {
+		if x.sets[one.Recipient] == nil {
+			x.sets[one.Recipient] = map[string]struct{}{}
+		}
+		x.sets[one.Recipient][one.Text] = struct{}{}
+	}
+	life := binary.BigEndian.AppendUint32(nil, p.Generation)
+	x.lives = keyring.AppendLabel(x.lives, string(p.Key[:]), string(life), strconv.FormatBool(p.HasSecret), strings.Join(types, " "))
+	return nil
+}
+
+// fingerprint tells one set of pseudonyms from another: the lookup PRF of the rows' keys and generations, and of the domains. No
+// pseudonym goes into it, since it lies in the store in clear.
+func (x *export) fingerprint() (string, error) {
+	prf := x.Keys.LookupPRF()
+	if prf == nil {
+		return "", fmt.Errorf("the keyring has no lookup key; extend it: %w", keyring.ErrNoKey)
+	}
+	domains, err := x.domains()
+	if err != nil {
+		return "", err
+	}
+	msg := append(keyring.AppendLabel(nil, "export people", x.Keys.Tenant()), x.lives...)
+	for _, d := range domains {
+		msg = keyring.AppendLabel(msg, d.Recipient(), strconv.Itoa(d.Epoch()))
+	}
+	var sum [16]byte
+	prf.Sum(&sum, msg)
+	return hex.EncodeToString(sum[:]), nil
 }
 
 // snapshot notes where every recipient's topic ends now.
@@ -220,7 +254,7 @@ func (x *export) keep(ctx context.Context) error {
 		}
 		p := x.progress
 		p.Counts = slices.Clone(p.Counts)
-		r.Progress = &p
+		r.Progress, r.Changed = &p, x.nowMs()
 		return nil
 	})
 	if x.read = 0; err == nil && x.tell != nil {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/nymstream/nymstream/internal/consent"
+	"github.com/nymstream/nymstream/internal/keyring"
 	"github.com/nymstream/nymstream/internal/subject"
 )
 
@@ -219,4 +220,30 @@ func forget(f *family, id string) error {
 	}
 	_, err := f.store.Commit(f.t.Context(), []subject.Change{{Space: subject.Requests, Row: subject.Row{Key: rows[0].Key, Version: rows[0].Version}}})
 	return err
+}
+
+// What is kept of an export in clear differs from keyring to keyring, and from life to life: it is keyed, and no pseudonym is in it.
+func TestFingerprint(t *testing.T) {
+	w := newWorld(t)
+	w.create(account("42"))
+	prints := map[string]string{}
+	of := func(what string, k *keyring.Keyring, generation uint32, id string) {
+		r, err := w.service().name(account(id), true)
+		must(t, err)
+		x := &export{Service: w.service(func(o *Options) { o.Keys = k }), sets: map[string]map[string]struct{}{}}
+		must(t, x.includeRow(&subject.Person{Key: r.key, Generation: generation}, r.types))
+		again := *x
+		one, err := x.fingerprint()
+		must(t, err)
+		two, err := again.fingerprint()
+		must(t, err)
+		if one != two || prints[one] != "" {
+			t.Errorf("%s: %s, again %s, as %q", what, one, two, prints[one])
+		}
+		prints[one] = what
+	}
+	of("a person", w.keys, 1, "42")
+	of("another life", w.keys, 2, "42")
+	of("another person", w.keys, 1, "43")
+	of("another keyring", freshKeys(t), 1, "42")
 }

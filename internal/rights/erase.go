@@ -201,18 +201,28 @@ type cause struct {
 	by      Actor
 }
 
+// of is the cause for one person, who may have a reason of their own.
+func (c cause) of(p *person) cause {
+	if p.reason != "" {
+		c.reason = p.reason
+	}
+	return c
+}
+
 // erasePeople ends lives, each as of its row's time; 0: not this row's. It gives a receipt for each row, that was erased before too. What
 // was erased before an error is announced and entered into the ledger nevertheless.
 func (s *Service) erasePeople(ctx context.Context, c cause, people []person, at func(subject.Key) int64) (all []*receipt, err error) {
 	var keys []subject.Key
 	known := map[subject.Key]bool{}
+	var noted notes
 	for i := range people {
 		var done []*receipt
-		why := c
-		if people[i].reason != "" {
-			why.reason = people[i].reason
+		if i%notedTogether == 0 {
+			if noted, err = s.noteAll(ctx, c, people[i:min(i+notedTogether, len(people))], at); err != nil {
+				break
+			}
 		}
-		done, err = s.erasePerson(ctx, why, &people[i], at)
+		done, err = s.erasePerson(ctx, c.of(&people[i]), &people[i], at, noted)
 		for _, rec := range done {
 			if !known[rec.Entry.Key] {
 				known[rec.Entry.Key] = true
@@ -237,7 +247,7 @@ func (s *Service) erasePeople(ctx context.Context, c cause, people []person, at 
 var errGrown = errors.New("another identifier of the person was learned meanwhile")
 
 // erasePerson erases a person's rows in their order, with those that are learned of meanwhile.
-func (s *Service) erasePerson(ctx context.Context, c cause, p *person, at func(subject.Key) int64) (all []*receipt, err error) {
+func (s *Service) erasePerson(ctx context.Context, c cause, p *person, at func(subject.Key) int64, noted notes) (all []*receipt, err error) {
 	first := p.keys()
 	for range rounds {
 		all = all[:0]
@@ -249,7 +259,7 @@ func (s *Service) erasePerson(ctx context.Context, c cause, p *person, at func(s
 			if t == 0 {
 				continue
 			}
-			rec, rowErr := s.eraseRow(ctx, c, p, r, t, all)
+			rec, rowErr := s.eraseRow(ctx, c, p, r, t, all, noted)
 			if err = rowErr; err != nil {
 				break
 			}
@@ -290,12 +300,13 @@ func (s *Service) withEarlier(ctx context.Context, all []*receipt) ([]*receipt, 
 	return all, nil
 }
 
-// eraseRow ends the life in one row, after the audit log has it. It gives a receipt that is pending where the ledger may lack it. Before
+// eraseRow ends the life in one row, after the audit log has it: what was not noted yet is noted here. It gives a receipt that is pending where the ledger may lack it. Before
 // are those of the person's rows that come before it.
-func (s *Service) eraseRow(ctx context.Context, c cause, p *person, r row, at int64, before []*receipt) (*receipt, error) {
-	e := audit.Entry{Act: audit.Erase, Subject: s.SubjectHash(r.key), Reason: c.ground, Details: details(c.request, string(c.reason), "")}
-	if err := s.note(ctx, c.by, e); err != nil {
-		return nil, err
+func (s *Service) eraseRow(ctx context.Context, c cause, p *person, r row, at int64, before []*receipt, noted notes) (*receipt, error) {
+	if !noted[noteOf{r.key, c.reason}] {
+		if err := s.noteErasure(ctx, c, r.key); err != nil {
+			return nil, err
+		}
 	}
 	var rec *receipt
 	erased, err := s.Directory.EraseWith(ctx, r.key, at, func(was *subject.Person) (changes []subject.Change, err error) {

@@ -22,12 +22,13 @@ const (
 
 // OutboxRun tells what one run of the outbox did.
 type OutboxRun struct {
-	Entered     int  // erasures that the ledger had not got
-	Published   int  // deletion events
-	Unreachable int  // deletion events for recipients that the policy has no more
-	Waiting     int  // rows that wait for others to be mixed with
-	Lost        int  // rows whose store epoch was destroyed before they were published
-	Settled     bool // every instance had acknowledged; false also where nothing was published
+	Entered     int   // erasures that the ledger had not got
+	Published   int   // deletion events
+	Unreachable int   // deletion events for recipients that the policy has no more
+	Waiting     int   // rows that are not due, or wait for others to be mixed with
+	Lost        int   // rows whose store epoch was destroyed before they were published
+	Settled     bool  // every instance had acknowledged; false also where nothing was published
+	Next        int64 // when the first of the rows that are not due is, milliseconds since the Unix epoch; 0: all are due
 }
 
 // outboxPass is what one look at the outbox found.
@@ -36,13 +37,18 @@ type outboxPass struct {
 	rows      []subject.Row // of deletions
 	deletions []deletions   // of each
 	lost      []subject.Row
-	oldest    int64 // of deletions, milliseconds since the Unix epoch
-	waiting   int
+	now       int64 // milliseconds since the Unix epoch, as all times here
+	waiting   int   // rows known to be not due
+	next      int64 // when the first of them is due; 0: there are none
+	rest      int   // rows for another pass
+
+	acknowledged bool // every instance knows of these rows' people
 }
 
 // RunOutbox finishes erasures: what the ledger has not got is appended; deletion events are published once no instance can commit a
 // record of these people any more. They are mixed over people and recipients, each a record of its own. What was published leaves the
-// outbox after the broker has it; after an error it is published again by the next run. Call it again and again.
+// outbox after the broker has it; after an error it is published again by the next run. What is not
+// due waits: call it again and again.
 func (s *Service) RunOutbox(ctx context.Context) (OutboxRun, error) {
 	var run OutboxRun
 	for {
@@ -70,17 +76,29 @@ func (s *Service) runPass(ctx context.Context, run *OutboxRun) (more bool, err e
 	if err := s.remove(ctx, p.lost); err != nil {
 		return false, err
 	}
-	if len(p.deletions) == 0 || s.Control == nil {
+	if s.Control == nil {
 		return false, nil
 	}
-	if s.nowMs()-p.oldest < s.Gather.Milliseconds() {
-		run.Waiting = p.waiting
+	if err := s.settle(ctx, p); err != nil {
+		return false, err
+	}
+	oldest := s.keepDue(p)
+	run.Waiting, run.Next = p.waiting, p.next
+	if p.now-oldest < s.Gather.Milliseconds() {
+		run.Waiting += len(p.rows) + p.rest
 		return false, nil
 	}
 	if err := s.publish(ctx, p, run); err != nil {
 		return false, err
 	}
-	return p.waiting > len(p.rows), s.remove(ctx, p.rows)
+	if len(p.rows) > 0 {
+		run.Settled = p.acknowledged
+	}
+	if err := s.remove(ctx, p.rows); err != nil {
+		return false, err
+	}
+	s.seen.drop(p.rows)
+	return p.rest > 0, nil
 }
 
 // errDone ends a scan before the receipts that are done with.
@@ -88,7 +106,7 @@ var errDone = errors.New("the rest is done")
 
 // readOutbox reads all pending receipts, and as many deletions as fit into one pass.
 func (s *Service) readOutbox(ctx context.Context) (*outboxPass, error) {
-	p := new(outboxPass)
+	p := &outboxPass{now: s.nowMs()}
 	err := s.Store.Scan(ctx, subject.Outbox, subject.Key{}, func(rows []subject.Row) error {
 		for _, r := range rows {
 			if r.Key[0] == receiptRow {
@@ -127,34 +145,24 @@ func (s *Service) readRow(p *outboxPass, r subject.Row) error {
 }
 
 func (s *Service) readDeletions(p *outboxPass, r subject.Row) error {
-	p.waiting++
+	if one, is := s.seen.find(r.Key); is && one.due > p.now {
+		p.wait(one.due)
+		return nil
+	}
 	if len(p.rows) == passRows {
+		p.rest++
 		return nil
 	}
 	var d deletions
 	if err := s.open(useDeletions, r.Key, r.Body, &d); err != nil {
 		return err
 	}
-	if len(p.rows) == 0 || d.Made < p.oldest {
-		p.oldest = d.Made
-	}
 	p.rows, p.deletions = append(p.rows, r), append(p.deletions, d)
 	return nil
 }
 
-// publish appends the deletion events of a pass, once what was decided before the erasures is settled.
+// publish appends the deletion events of a pass; what was decided before the erasures is settled.
 func (s *Service) publish(ctx context.Context, p *outboxPass, run *OutboxRun) error {
-	keys := make([]subject.Key, len(p.deletions))
-	for i := range p.deletions {
-		keys[i] = p.deletions[i].Key
-	}
-	offset, err := s.announce(ctx, keys, true, "erase")
-	if err != nil {
-		return err
-	}
-	if run.Settled, err = s.Control.Settled(ctx, offset); err != nil {
-		return fmt.Errorf("wait until every instance knows: %w", err)
-	}
 	byTopic, order, err := s.mix(p, run)
 	if err != nil {
 		return err

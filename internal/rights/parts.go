@@ -50,7 +50,7 @@ type Control interface {
 	Settled(ctx context.Context, offset int64) (acknowledged bool, err error)
 }
 
-// Audit is the log of acts. After an error, what the entry was to record must not happen.
+// Audit is the log of acts, safe for concurrent use. After an error, what the entry was to record must not happen.
 type Audit interface {
 	Append(ctx context.Context, e audit.Entry) (uint64, error)
 }

@@ -53,12 +53,7 @@ func (s *Service) Pseudonyms(ctx context.Context, by Actor, who consent.Subject,
 
 // issuedTo gives the pseudonyms of all rows that are a person's alone.
 func (s *Service) issuedTo(ctx context.Context, p *person) (all []Pseudonym, err error) {
-	rows := slices.DeleteFunc(slices.Clone(p.rows), func(r row) bool { return r.shared })
-	keys := make([]subject.Key, len(rows))
-	for i := range rows {
-		keys[i] = rows[i].key
-	}
-	people, err := s.look(ctx, keys)
+	rows, people, err := s.alone(ctx, p)
 	if err != nil {
 		return nil, err
 	}
@@ -70,6 +65,17 @@ func (s *Service) issuedTo(ctx context.Context, p *person) (all []Pseudonym, err
 		all = append(all, issued...)
 	}
 	return all, nil
+}
+
+// alone reads the rows that are a person's alone.
+func (s *Service) alone(ctx context.Context, p *person) ([]row, []*subject.Person, error) {
+	rows := slices.DeleteFunc(slices.Clone(p.rows), func(r row) bool { return r.shared })
+	keys := make([]subject.Key, len(rows))
+	for i := range rows {
+		keys[i] = rows[i].key
+	}
+	people, err := s.look(ctx, keys)
+	return rows, people, err
 }
 
 // issued computes the pseudonyms of a row in all domains; none where the person has no secret.

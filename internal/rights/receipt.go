@@ -56,10 +56,11 @@ type Told struct {
 	Events     int    `json:"deletion_events"`
 }
 
-// deletions are events to be published, of one person.
+// deletions are events to be published together, of one person.
 type deletions struct {
 	Key    subject.Key `json:"key"` // to be announced before
 	Made   int64       `json:"made"`
+	Due    int64       `json:"due,omitempty"` // not published before; milliseconds since the Unix epoch
 	Events []deletion  `json:"events"`
 }
 
@@ -89,10 +90,10 @@ func (s *Service) compose(ctx context.Context, was *subject.Person, types []stri
 	}
 	events := rec.count(all, s.topics())
 	var changes []subject.Change
-	for part := range slices.Chunk(events, mostDeletions) {
+	for part := range slices.Chunk(events, s.rowDeletions()) {
 		var key subject.Key
 		randomKey(&key, deletionRow)
-		sealed, err := s.seal(useDeletions, key, deletions{rec.Entry.Key, rec.Made, part})
+		sealed, err := s.seal(useDeletions, key, deletions{rec.Entry.Key, rec.Made, s.due(rec.Made), part})
 		if err != nil {
 			return nil, nil, err
 		}

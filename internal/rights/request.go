@@ -74,7 +74,7 @@ type Request struct {
 	Progress *Progress   `json:"progress,omitzero"` // of access and export
 	Result   string      `json:"result,omitempty"`  // certificate's id, or why it was refused
 
-	Subjects []consent.Subject `json:"-"` // clear; sealed in the store
+	Subjects []consent.Subject `json:"-"` // clear; sealed in the store; none once they were forgotten
 	version  uint64
 }
 
@@ -98,7 +98,7 @@ var requestMagic = []byte("nymq\x01")
 // requestRow is a request as its row holds it.
 type requestRow struct {
 	Request
-	Sealed []byte `json:"sealed"` // the subjects
+	Sealed []byte `json:"sealed,omitempty"` // the subjects, until they are forgotten
 }
 
 const useRequest = "request"
@@ -120,6 +120,9 @@ func (s *Service) File(ctx context.Context, r Request) (Request, error) {
 	for range rounds {
 		there, err := s.Request(ctx, r.ID)
 		if err == nil {
+			if there.State.Final() && len(there.Subjects) == 0 {
+				return there, fmt.Errorf("%w: a request of this id was %s, and does not tell any more whom it was about; file with another id", ErrInput, there.State)
+			}
 			if there.Type != r.Type || there.Regime != r.Regime || !slices.Equal(there.Subjects, r.Subjects) {
 				return there, fmt.Errorf("%w: another request has this id", ErrInput)
 			}
@@ -211,6 +214,9 @@ func (s *Service) parseRequest(row *subject.Row) (Request, error) {
 	}
 	r := kept.Request
 	r.version = row.Version
+	if len(kept.Sealed) == 0 {
+		return r, nil
+	}
 	err := s.open(useRequest, row.Key, kept.Sealed, &r.Subjects)
 	if errors.Is(err, keyring.ErrDestroyed) {
 		err = nil
@@ -222,8 +228,10 @@ func (s *Service) parseRequest(row *subject.Row) (Request, error) {
 func (s *Service) writeRequest(ctx context.Context, r *Request) (written bool, err error) {
 	row := subject.Row{Key: requestKey(r.ID), Version: r.version}
 	kept := requestRow{Request: *r}
-	if kept.Sealed, err = s.seal(useRequest, row.Key, r.Subjects); err != nil {
-		return false, err
+	if len(r.Subjects) > 0 {
+		if kept.Sealed, err = s.seal(useRequest, row.Key, r.Subjects); err != nil {
+			return false, err
+		}
 	}
 	plain, err := json.Marshal(kept)
 	if err != nil {
@@ -252,7 +260,6 @@ func (s *Service) change(ctx context.Context, id string, edit func(*Request) err
 		if err := edit(&r); err != nil {
 			return r, err
 		}
-		r.Changed = s.nowMs()
 		written, err := s.writeRequest(ctx, &r)
 		if written || err != nil {
 			return r, err
@@ -270,7 +277,7 @@ func (s *Service) Verify(ctx context.Context, id string, by Actor, how string) (
 		if err := r.step(Verified, by); err != nil {
 			return err
 		}
-		r.Verified = &Proof{By: by.Name, How: how}
+		r.Verified, r.Changed = &Proof{By: by.Name, How: how}, s.nowMs()
 		return nil
 	})
 }
@@ -288,11 +295,23 @@ func (s *Service) Move(ctx context.Context, id string, to State, by Actor, resul
 		if err := r.step(to, by); err != nil {
 			return err
 		}
-		if r.Result = result; to.Final() {
+		r.Result, r.Changed = result, s.nowMs()
+		if to.Final() {
 			r.Progress = nil
 		}
+		r.forget(s.nowMs())
 		return nil
 	})
+}
+
+// subjectsLife is how long a request that has ended tells whom it was about, in milliseconds.
+const subjectsLife = int64(30 * day / 1e6)
+
+// forget drops whom a request was about that has ended: of an erasure that was done at once, of others after subjectsLife.
+func (r *Request) forget(now int64) {
+	if r.State == Done && r.Type == Erasing || r.State.Final() && now-r.Changed > subjectsLife {
+		r.Subjects = nil
+	}
 }
 
 // step takes a step that the states allow.

@@ -204,3 +204,37 @@ func TestFulfill(t *testing.T) {
 		})
 	}
 }
+
+// A request that has ended forgets whom it was about: an erasure at once, others after a month.
+func TestRequestsForget(t *testing.T) {
+	for _, c := range []struct {
+		typ  RequestType
+		to   State
+		keep int // days after its end
+	}{{Erasing, Done, -1}, {Erasing, Refused, 30}, {Access, Done, 30}, {Restrict, Canceled, 30}, {Object, InProgress, 1000}} {
+		t.Run(fmt.Sprint(c.typ, " ", c.to), func(t *testing.T) {
+			w := newWorld(t)
+			s := w.service()
+			verified(t, s, ask(c.typ, account("424242")))
+			for _, to := range []State{InProgress, c.to} {
+				_, err := s.Move(t.Context(), "r1", to, officer, "")
+				must(t, err)
+			}
+			began := w.now
+			for _, days := range []int{0, 10, 20, 29, 31, 40} {
+				w.now = began.Add(time.Duration(days) * day)
+				_, err := s.Reseal(t.Context())
+				must(t, err)
+				r, err := s.Request(t.Context(), "r1")
+				must(t, err)
+				if got, want := len(r.Subjects) > 0, days <= c.keep; got != want || r.State != c.to || r.Changed != began.UnixMilli() {
+					t.Errorf("after %d days: tells whom it was about: %v, want %v; %s, changed %s", days, got, want, r.State, stamp(r.Changed))
+				}
+			}
+			if c.keep < 1000 {
+				_, err := s.File(t.Context(), ask(c.typ, account("424242")))
+				wantErr(t, err, ErrInput)
+			}
+		})
+	}
+}

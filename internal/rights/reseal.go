@@ -11,8 +11,8 @@ import (
 	"github.com/nymstream/nymstream/internal/subject"
 )
 
-// Reseal brings what rights keep sealed under the newest store epoch, so that older ones can be destroyed, and removes receipts of
-// erasures nobody needs any more. It gives how many rows it sealed anew. What somebody else changes meanwhile is sealed anew by that.
+// Reseal brings what rights keep sealed under the newest store epoch, so that older ones can be destroyed, removes receipts of erasures
+// nobody needs any more, and whom requests were about that ended long ago. It gives how many rows it sealed anew. What somebody else changes meanwhile is sealed anew by that.
 func (s *Service) Reseal(ctx context.Context) (n int, err error) {
 	var requests []string
 	var outbox, old []subject.Row
@@ -46,10 +46,16 @@ func (s *Service) Reseal(ctx context.Context) (n int, err error) {
 		return n, err
 	}
 	for _, r := range all {
-		requests = append(requests, r.ID)
+		if len(r.Subjects) > 0 {
+			requests = append(requests, r.ID)
+		}
 	}
 	for _, id := range requests {
-		if _, err := s.change(ctx, id, func(*Request) error { return nil }); err != nil {
+		_, err := s.change(ctx, id, func(r *Request) error {
+			r.forget(s.nowMs())
+			return nil
+		})
+		if err != nil {
 			return n, err
 		}
 		n++

@@ -39,6 +39,10 @@ type Options struct {
 	Tombstones func(recipient string) bool
 	// Gather is how long deletion events wait for those of others to be mixed with. 0: not at all.
 	Gather time.Duration
+	// Spread is within which time after an erasure its deletion events are published, each at a moment of its own, so that whoever reads
+	// along does not see which of them are one person's. It is for erasures made here; events keep their moments whoever publishes
+	// them. 0: all are due at once.
+	Spread time.Duration
 	// StoreLife is within which time store epochs are destroyed after they ended, as certificates say it. Default 30 days.
 	StoreLife time.Duration
 	Now       func() time.Time // default time.Now
@@ -47,6 +51,7 @@ type Options struct {
 // Service does what is done about people. It is safe for concurrent use, and by several instances on one store.
 type Service struct {
 	Options
+	seen seen
 }
 
 // New makes a service. It starts nothing.
@@ -60,7 +65,7 @@ func New(o Options) *Service {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Service{o}
+	return &Service{Options: o}
 }
 
 const day = 24 * time.Hour

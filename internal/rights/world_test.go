@@ -80,6 +80,7 @@ type world struct {
 	plan    *policy.Plan
 	now     time.Time
 	topics  map[string][][]Message
+	noting  *sync.Mutex // guards entries
 	entries []audit.Entry
 	refuse  error // of the audit log
 
@@ -101,7 +102,7 @@ func newWorld(t testing.TB) *world {
 	t.Helper()
 	k, err := testKeys()
 	must(t, err)
-	w := &world{t: t, store: storetest.Memory(), keys: k, plan: testPlan(), now: start, settled: map[subject.Key]bool{}, whose: map[string]subject.Key{}}
+	w := &world{t: t, noting: new(sync.Mutex), store: storetest.Memory(), keys: k, plan: testPlan(), now: start, settled: map[subject.Key]bool{}, whose: map[string]subject.Key{}}
 	w.topics = map[string][][]Message{ledger: make([][]Message, 1), "out.analytics": make([][]Message, 2), "out.partner": make([][]Message, 1)}
 	w.store.Hook(func(context.Context, storetest.Call) error { return w.step() })
 	return w
@@ -142,6 +143,8 @@ func (a auditLog) Append(_ context.Context, e audit.Entry) (uint64, error) {
 	if a.w.refuse != nil {
 		return 0, a.w.refuse
 	}
+	a.w.noting.Lock()
+	defer a.w.noting.Unlock()
 	a.w.entries = append(a.w.entries, e)
 	return uint64(len(a.w.entries) - 1), nil
 }

@@ -20,25 +20,6 @@ type Link struct {
 // mostLinks of a row are kept as a handle, and as many as an account: the newest.
 const mostLinks = 64
 
-// Link notes that an event showed a handle to be an account's. It extends what is known, and parts the interval of another account
-// in which that event lies. Of two accounts at one instant that with the lower key stays. Repeating it does nothing; where either is
-// erased, or the event is older than their life, nothing is noted.
-func (d *Directory) Link(ctx context.Context, handle, account Key, at int64) error {
-	if handle == account {
-		return nil
-	}
-	for range updateRounds {
-		done, err := d.link(ctx, handle, account, at)
-		if err != nil {
-			return fmt.Errorf("link two identifiers: %w", err)
-		}
-		if done {
-			return nil
-		}
-	}
-	return fmt.Errorf("link two identifiers: %w", errContended)
-}
-
 // Links lists what is known of the other identifiers of a handle or account.
 func (d *Directory) Links(ctx context.Context, key Key) ([]Link, error) {
 	_, bodies, err := d.bodies(ctx, key)
@@ -74,51 +55,6 @@ func (d *Directory) bodies(ctx context.Context, keys ...Key) ([]Row, []body, err
 		}
 	}
 	return rows, bodies, nil
-}
-
-// link tries once. An account that loses a part of the handle to another has its row changed too.
-func (d *Directory) link(ctx context.Context, handle, account Key, at int64) (done bool, err error) {
-	rows, bodies, err := d.bodies(ctx, handle, account)
-	if err != nil {
-		return false, err
-	}
-	for i := range bodies {
-		if b := &bodies[i]; b.state == StateErased || b.erasing() || at < b.notBefore {
-			return true, nil
-		}
-	}
-	before := ofAccounts(bodies[0].links)
-	after := newest(observe(before, account, at))
-	for _, l := range before {
-		if l.Key == account || slices.ContainsFunc(rows, func(r Row) bool { return r.Key == l.Key }) || sameLinks(before, after, l.Key) {
-			continue
-		}
-		otherRows, others, err := d.bodies(ctx, l.Key)
-		if err != nil {
-			return false, err
-		}
-		rows, bodies = append(rows, otherRows...), append(bodies, others...)
-	}
-	var changes []Change
-	for i := range rows {
-		b := &bodies[i]
-		links := asHandle(b.links, after)
-		if i > 0 {
-			links = asAccount(b.links, handle, mirror(after, handle, rows[i].Key))
-		}
-		if b.state == StateErased || slices.Equal(links, b.links) {
-			continue
-		}
-		if b.state == StateNone {
-			b.begin()
-		}
-		b.links = links
-		changes = append(changes, Change{People, Row{Key: rows[i].Key, Version: rows[i].Version, Body: b.append(nil)}})
-	}
-	if len(changes) == 0 {
-		return true, nil
-	}
-	return d.store.Commit(ctx, changes)
 }
 
 // observe gives a handle's links after an event showed it to be an account's. They are in the order of time and do not overlap.

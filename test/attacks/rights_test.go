@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,7 +28,8 @@ import (
 // office is all around a rights.Service, in memory: topics of one partition, a control log that is settled at once, an audit log.
 type office struct {
 	topics map[string][]rights.Message
-	broken error // what a scan ends with behind its first record
+	broken error      // what a scan ends with behind its first record
+	noting sync.Mutex // guards notes
 	notes  []audit.Entry
 	calls  [][]rights.Message // each call of Append: what whoever reads along gets at one moment
 }
@@ -64,16 +66,22 @@ func (*office) Settled(context.Context, int64) (bool, error)                    
 type auditor struct{ *office }
 
 func (a auditor) Append(_ context.Context, e audit.Entry) (uint64, error) {
+	a.noting.Lock()
+	defer a.noting.Unlock()
 	a.notes = append(a.notes, e)
 	return uint64(len(a.notes)), nil
 }
 
-func (h *house) rights() (*rights.Service, *office) {
+func (h *house) rights(edit ...func(*rights.Options)) (*rights.Service, *office) {
 	f := &office{topics: map[string][]rights.Message{}}
-	return rights.New(rights.Options{
+	o := rights.Options{
 		Directory: h.directory, Store: h.store, Keys: h.keys, Plan: func() *policy.Plan { return h.plan }, Topics: f, Control: f, Audit: auditor{f},
 		SubjectHash: func(key [16]byte) string { return fmt.Sprintf("%x", sha256.Sum256(key[:])) }, Instance: "test", Now: func() time.Time { return h.now },
-	}), f
+	}
+	for _, e := range edit {
+		e(&o)
+	}
+	return rights.New(o), f
 }
 
 var officer = rights.Actor{Name: "alice", Role: "privacy-officer"}
@@ -228,7 +236,7 @@ func TestDeletionEventsJoinNothing(t *testing.T) {
 	h := newHouse(t, keys, sealing)
 	ids := []string{"1001", "1002", "1003", "1004"}
 	all := issue(t, h, ids...)
-	s, f := h.rights()
+	s, f := h.rights(func(o *rights.Options) { o.Spread = 10 * time.Minute })
 	right, joined := 0, 0
 	for _, id := range ids[:3] {
 		_, err := s.Erase(t.Context(), rights.Erasure{Subjects: []consent.Subject{who("account", id)}, Reason: rights.OnRequest, By: officer})
