@@ -200,6 +200,19 @@ func (p *people) watch(ctx context.Context) error {
 	return p.control.Await(ctx)
 }
 
+// catchUp erases whom the ledger names since the store last knew it: a store that was brought back from a copy by other means than
+// `store restore` would know them otherwise.
+func (p *people) catchUp(ctx context.Context) error {
+	from, err := p.rights.LedgerPosition(ctx)
+	if err == nil {
+		_, _, err = p.rights.ReplayLedger(ctx, from)
+	}
+	if errors.Is(err, event.ErrTransient) {
+		err = fmt.Errorf("%w: %w", ErrDown, err)
+	}
+	return err
+}
+
 // kept gives the pipeline's view of people; nil: none are kept.
 func (p *people) kept() pipeline.People {
 	if p == nil {

@@ -3,7 +3,10 @@
 package app
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -117,5 +120,42 @@ func TestPeopleDecide(t *testing.T) {
 	}
 	if err := r.stop(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A store that was brought back from a copy of before an erasure learns of it from the ledger before anything is decided.
+func TestOldCopyOfTheStoreCatchesUp(t *testing.T) {
+	r := startWith(t, keeping, "mastodon")
+	r.signal(1, consent.Signal{Kind: consent.Consent, Purpose: "product-analytics", Verdict: consent.Allow, At: time.Now().Add(-time.Minute).UnixMilli()})
+	r.until("an agreement is heeded", func() bool {
+		r.produce(post(1))
+		return len(r.outputs()) > 0
+	})
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	copied := filepath.Join(t.TempDir(), "copy")
+	if err := os.CopyFS(copied, os.DirFS(r.config.Store.Dir)); err != nil {
+		t.Fatal(err)
+	}
+	r.again()
+	if _, err := r.service.people.rights.Erase(t.Context(), rights.Erasure{
+		Subjects: []consent.Subject{{Instance: "mastodon", Type: "account", ID: "1"}}, Reason: rights.OnTest, By: rights.Actor{Name: "tester"}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.RemoveAll(r.config.Store.Dir), os.CopyFS(r.config.Store.Dir, os.DirFS(copied))); err != nil {
+		t.Fatal(err)
+	}
+	r.again()
+	before := len(r.outputs())
+	r.produce(post(1), post(1))
+	time.Sleep(3 * time.Second)
+	for _, v := range r.outputs()[before:] {
+		if !strings.Contains(v, `"nymstream":"deletion"`) {
+			t.Errorf("an old copy of the store brought somebody back: %s", v)
+		}
 	}
 }

@@ -243,6 +243,9 @@ func (s *Service) flow(ctx context.Context) error {
 			}
 			return err
 		}
+		if err := s.people.catchUp(ctx); err != nil {
+			return err
+		}
 		return s.streams(ctx)
 	})
 	return side.Wait()

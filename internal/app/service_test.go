@@ -93,17 +93,7 @@ func startWith(t *testing.T, edit func(config, policy string) (string, string), 
 	if r.config, err = config.Load(file, os.LookupEnv); err != nil {
 		t.Fatal(err)
 	}
-	if r.service, err = New(ServiceOptions{Config: r.config, Version: "test", Err: &r.log, Lookup: os.LookupEnv}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := r.service.Check(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- r.service.Run(ctx) }()
-	r.stop = sync.OnceValue(func() error { cancel(); return <-done })
-	t.Cleanup(func() { _ = r.stop() })
+	r.again()
 	return r
 }
 
@@ -120,6 +110,23 @@ func (r *running) keepForEver(topic string) {
 			r.t.Fatal(err)
 		}
 	}
+}
+
+// again makes the service and runs it.
+func (r *running) again() {
+	r.t.Helper()
+	var err error
+	if r.service, err = New(ServiceOptions{Config: r.config, Version: "test", Err: &r.log, Lookup: os.LookupEnv}); err != nil {
+		r.t.Fatal(err)
+	}
+	if _, err := r.service.Check(r.t.Context()); err != nil {
+		r.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- r.service.Run(ctx) }()
+	r.stop = sync.OnceValue(func() error { cancel(); return <-done })
+	r.t.Cleanup(func() { _ = r.stop() })
 }
 
 func (r *running) produce(records ...*kgo.Record) {
