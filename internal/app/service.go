@@ -237,13 +237,14 @@ func (s *Service) flow(ctx context.Context) error {
 	})
 	side.Go(func() error {
 		defer stop()
-		if err := s.people.control.Await(ctx); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			return err
+		err := s.people.control.Await(ctx)
+		if err == nil {
+			err = s.people.catchUp(ctx)
 		}
-		if err := s.people.catchUp(ctx); err != nil {
+		switch {
+		case ctx.Err() != nil: // told to stop before it began
+			return nil
+		case err != nil:
 			return err
 		}
 		return s.streams(ctx)
