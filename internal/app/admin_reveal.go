@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/nymstream/nymstream/internal/keyring"
-	"github.com/nymstream/nymstream/internal/rights"
 	"github.com/nymstream/nymstream/internal/rights/reveal"
 	"github.com/nymstream/nymstream/internal/telemetry"
 )
@@ -17,20 +16,10 @@ import (
 // newReveal wires re-identification to who is kept.
 func (p *people) newReveal(o peopleOptions) *reveal.Service {
 	return reveal.New(reveal.Options{
-		Directory: p.directory, Store: p.store, Keys: o.keys, Plan: o.plan, Topics: revealTopics{p.topics}, Audit: p.audit, SubjectHash: p.audit.Subject,
+		Directory: p.directory, Store: p.store, Keys: o.keys, Plan: o.plan, Topics: p.topics, Audit: p.audit, SubjectHash: p.audit.Subject,
 		Alarm: func(a reveal.Alarm) {
 			p.log.Error().Str(telemetry.KeyReason, a.Kind).Msg("alarm about re-identification; the audit log says who")
 		},
-	})
-}
-
-// revealTopics are the topics as re-identification reads them.
-type revealTopics struct{ *topics }
-
-func (t revealTopics) Scan(ctx context.Context, topic string, from map[int32]int64, fn func(*reveal.Message) error) error {
-	return t.topics.Scan(ctx, topic, from, func(m *rights.Message) error {
-		out := reveal.Message(*m)
-		return fn(&out)
 	})
 }
 

@@ -54,8 +54,8 @@ func (p *people) takeSignals(ctx context.Context) error {
 	return nil
 }
 
-// follower takes signals while its instance has the lease.
-type follower struct {
+// taker takes signals while its instance has the lease.
+type taker struct {
 	*people
 	session []byte
 	offsets map[int32]*offset
@@ -84,7 +84,7 @@ func (p *people) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	f := &follower{people: p, offsets: map[int32]*offset{}, asOf: map[uint64]int64{}, read: map[int32]uint64{}, claims: make(chan int64, 1)}
+	f := &taker{people: p, offsets: map[int32]*offset{}, asOf: map[uint64]int64{}, read: map[int32]uint64{}, claims: make(chan int64, 1)}
 	f.session = []byte(rand.Text())
 	for partition := range ends {
 		if err := f.load(ctx, partition); err != nil {
@@ -105,7 +105,7 @@ func (p *people) follow(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-func (f *follower) load(ctx context.Context, partition int32) error {
+func (f *taker) load(ctx context.Context, partition int32) error {
 	o := &offset{row: subject.Row{Key: subject.MetaKey(fmt.Sprintf("signals %s %d", f.names.signals, partition))}, next: stream.FromBeginning}
 	rows := []subject.Row{o.row}
 	if err := f.store.Load(ctx, subject.Meta, rows); err != nil {
@@ -119,7 +119,7 @@ func (f *follower) load(ctx context.Context, partition int32) error {
 }
 
 // save keeps where a partition goes on. Another instance's place is never taken back: that one has the lease now.
-func (f *follower) save(ctx context.Context, partition int32, next int64) error {
+func (f *taker) save(ctx context.Context, partition int32, next int64) error {
 	o := f.offsets[partition]
 	o.row.Body = binary.BigEndian.AppendUint64(nil, uint64(next))
 	rows := []subject.Row{o.row}
@@ -132,7 +132,7 @@ func (f *follower) save(ctx context.Context, partition int32, next int64) error 
 }
 
 // take merges a batch of one partition. Only then is its offset kept: signals may be taken twice, and that changes nothing.
-func (f *follower) take(ctx context.Context, batch []event.Record) error {
+func (f *taker) take(ctx context.Context, batch []event.Record) error {
 	if len(batch) == 0 {
 		return nil
 	}
@@ -141,8 +141,7 @@ func (f *follower) take(ctx context.Context, batch []event.Record) error {
 	for i := range batch {
 		switch number, ours, is := f.markerOf(&batch[i]); {
 		case !is && batch[i].Value != nil:
-			r := &batch[i]
-			said = append(said, rights.Message{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: r.Key, Value: r.Value, Time: r.Time})
+			said = append(said, batch[i])
 		case ours:
 			marker = number
 		}
@@ -164,7 +163,7 @@ func (f *follower) take(ctx context.Context, batch []event.Record) error {
 }
 
 // markerOf reads a marker: its number, and whether this session wrote it.
-func (f *follower) markerOf(r *event.Record) (number uint64, ours, is bool) {
+func (f *taker) markerOf(r *event.Record) (number uint64, ours, is bool) {
 	for _, h := range r.Headers {
 		if string(h.Key) == markerHeader {
 			session, rest, _ := bytes.Cut(h.Value, []byte(" "))
@@ -178,7 +177,7 @@ func (f *follower) markerOf(r *event.Record) (number uint64, ours, is bool) {
 }
 
 // markers writes markers until ctx ends.
-func (f *follower) markers(ctx context.Context) error {
+func (f *taker) markers(ctx context.Context) error {
 	to, err := f.topics.appender(f.names.signals)
 	for err == nil {
 		limited, cancel := context.WithTimeout(ctx, signalsLeaseTTL)
@@ -191,7 +190,7 @@ func (f *follower) markers(ctx context.Context) error {
 	return fmt.Errorf("mark the signals: %w", err)
 }
 
-func (f *follower) nextMarkers() []event.Record {
+func (f *taker) nextMarkers() []event.Record {
 	asOf := f.control.Applied() // before the marker is written
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -206,7 +205,7 @@ func (f *follower) nextMarkers() []event.Record {
 }
 
 // returned notes that a marker was read back. When all partitions have, what lies before it is merged.
-func (f *follower) returned(partition int32, number uint64) {
+func (f *taker) returned(partition int32, number uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.read[partition] = number
@@ -231,7 +230,7 @@ func (f *follower) returned(partition int32, number uint64) {
 }
 
 // claim tells all instances that signals are merged, until ctx ends.
-func (f *follower) claim(ctx context.Context) error {
+func (f *taker) claim(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():

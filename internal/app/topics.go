@@ -6,7 +6,6 @@ import (
 	"context"
 	"sync"
 
-	"github.com/nymstream/nymstream/internal/event"
 	"github.com/nymstream/nymstream/internal/rights"
 	"github.com/nymstream/nymstream/internal/stream"
 )
@@ -42,20 +41,7 @@ func (t *topics) Append(ctx context.Context, topic string, messages []rights.Mes
 	if err != nil {
 		return err
 	}
-	records := make([]event.Record, len(messages))
-	for i, m := range messages {
-		records[i] = event.Record{Partition: m.Partition, Key: m.Key, Value: m.Value, Headers: m.Headers, Time: m.Time}
-		if m.Partition == rights.ByKey {
-			records[i].Partition = stream.ByKey
-		}
-	}
-	if err := a.Append(ctx, records); err != nil {
-		return err
-	}
-	for i := range records {
-		messages[i].Topic, messages[i].Partition, messages[i].Offset = topic, records[i].Partition, records[i].Offset
-	}
-	return nil
+	return a.Append(ctx, messages)
 }
 
 // Ends implements rights.Topics.
@@ -65,9 +51,7 @@ func (t *topics) Ends(ctx context.Context, topic string) (map[int32]int64, error
 
 // Scan implements rights.Topics.
 func (t *topics) Scan(ctx context.Context, topic string, from map[int32]int64, fn func(*rights.Message) error) error {
-	return stream.ReadTopic(ctx, t.conn, topic, stream.ReadOptions{From: from}, func(r *event.Record) error {
-		return fn(&rights.Message{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: r.Key, Value: r.Value, Headers: r.Headers, Time: r.Time})
-	})
+	return stream.ReadTopic(ctx, t.conn, topic, stream.ReadOptions{From: from}, fn)
 }
 
 func (t *topics) close() {

@@ -47,7 +47,7 @@ const mostHeld = 4
 // heldSink keeps what was decided about a record until all of it is decided. What it keeps is its own.
 type heldSink struct {
 	decided  []decided
-	poisoned []event.Quarantined // for one recipient each, the first fault of its elements
+	poisoned []event.Quarantined // each recipient once, with the first fault of its elements
 	arena    []byte
 	headers  []event.Header
 	bytes    int
@@ -104,16 +104,27 @@ func (h *heldSink) Withhold(recipient int, _ *event.Record, reason event.Reason)
 func (h *heldSink) Quarantine(q *event.Quarantined) error {
 	for _, r := range q.Recipients {
 		if !h.isPoisoned(r) {
-			one := *q
-			one.Recipients = []int{r}
-			h.poisoned = append(h.poisoned, one)
+			h.poison(q, r)
 		}
 	}
 	return nil
 }
 
+// poison notes a fault for one more recipient: of one fault there is one record in quarantine, whoever it is for.
+func (h *heldSink) poison(q *event.Quarantined, recipient int) {
+	for i := range h.poisoned {
+		if p := &h.poisoned[i]; p.Reason == q.Reason && p.Rule == q.Rule {
+			p.Recipients = append(p.Recipients, recipient)
+			return
+		}
+	}
+	one := *q
+	one.Recipients = []int{recipient}
+	h.poisoned = append(h.poisoned, one)
+}
+
 func (h *heldSink) isPoisoned(recipient int) bool {
-	return slices.ContainsFunc(h.poisoned, func(q event.Quarantined) bool { return q.Recipients[0] == recipient })
+	return slices.ContainsFunc(h.poisoned, func(q event.Quarantined) bool { return slices.Contains(q.Recipients, recipient) })
 }
 
 // release hands over what was decided, in the order of the elements.

@@ -249,3 +249,11 @@ func TestStoreIsDown(t *testing.T) {
 	}
 	wantLines(t, decide(t, h.Pipeline, value(`{"by":1,"n":1}`)), `asks: withheld, no-consent`, `keeps: {"by":"ACC1","n":1} key=ACC1`)
 }
+
+// One fault is one record in quarantine, whoever it is for.
+func TestOneFaultIsQuarantinedOnce(t *testing.T) {
+	h := newHouse(t, 0)
+	if n := decide(t, h.Pipeline, value(`{"by":`)); len(n.sealed) != 1 {
+		t.Errorf("want one sealed record for both recipients, got %d: %s", len(n.sealed), strings.Join(n.lines, "; "))
+	}
+}

@@ -4,7 +4,6 @@ package rights
 
 import (
 	"context"
-	"fmt"
 	"io"
 
 	"github.com/nymstream/nymstream/internal/audit"
@@ -15,20 +14,8 @@ import (
 // ByKey, as a message's partition, has the partition chosen by its key.
 const ByKey int32 = -1
 
-// Message is one record of a topic. Key and Value are nil where they are null; Time is in milliseconds since the Unix epoch.
-type Message struct {
-	Topic      string
-	Partition  int32
-	Offset     int64
-	Key, Value []byte
-	Headers    []event.Header
-	Time       int64
-}
-
-// Format tells where the message lies and nothing of what it holds.
-func (m Message) Format(f fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(f, "%s/%d/%d [clear]", m.Topic, m.Partition, m.Offset)
-}
+// Message is one record of a topic.
+type Message = event.Record
 
 // Topics are where records lie. Partitions are counted from 0.
 type Topics interface {

@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -125,26 +124,11 @@ func newWorld(t *testing.T, bin string, cluster *rig.Cluster, env ...string) *wo
 				t.Log(err)
 			}
 			if t.Failed() {
-				showLog(t, filepath.Join(w.dir, i.Name+".log"))
+				rig.ShowLog(t, filepath.Join(w.dir, i.Name+".log"))
 			}
 		})
 	}
 	return w
-}
-
-// showLog prints the end of an instance's log: it never holds clear data, and without it a failure in CI says nothing.
-func showLog(t *testing.T, file string) {
-	f, err := os.Open(file)
-	if err != nil {
-		t.Log(err)
-		return
-	}
-	defer f.Close()
-	if info, err := f.Stat(); err == nil {
-		_, _ = f.Seek(max(0, info.Size()-8<<10), io.SeekStart)
-	}
-	text, _ := io.ReadAll(f)
-	t.Logf("the end of %s:\n%s", filepath.Base(file), text)
 }
 
 func (w *world) createTopics(ctx context.Context) error {

@@ -9,7 +9,6 @@ import (
 	crand "crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -238,29 +237,10 @@ func (p *place) start(instance, group, policy string) *rig.Instance {
 			p.t.Log(err)
 		}
 		if p.t.Failed() {
-			showLog(p.t, log)
+			rig.ShowLog(p.t, log)
 		}
 	})
 	return i
-}
-
-// showLog prints the end of an instance's log: it never holds clear data, and without it a failure in CI says nothing.
-func showLog(t *testing.T, file string) {
-	f, err := os.Open(file)
-	if err != nil {
-		t.Log(err)
-		return
-	}
-	defer f.Close()
-	if info, err := f.Stat(); err == nil {
-		_, _ = f.Seek(max(0, info.Size()-12<<10), io.SeekStart)
-	}
-	text, _ := io.ReadAll(f)
-	lines := strings.Split(string(text), "\n")
-	for i, line := range lines {
-		lines[i] = line[:min(len(line), 600)]
-	}
-	t.Logf("the end of %s:\n%s", filepath.Base(file), strings.Join(lines, "\n"))
 }
 
 // drained waits until the group has consumed all posts.

@@ -97,7 +97,7 @@ func (p *place) measure(group, store, more string, posts int64) (s speed) {
 			p.t.Logf("%s ended: %v", group, err)
 		}
 		if p.t.Failed() {
-			showLog(p.t, log.Name())
+			rig.ShowLog(p.t, log.Name())
 		}
 	}()
 	var began time.Time

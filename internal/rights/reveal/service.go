@@ -34,20 +34,8 @@ type Topics interface {
 	Scan(ctx context.Context, topic string, from map[int32]int64, fn func(*Message) error) error
 }
 
-// Message is one record of a topic. Time is in milliseconds since the Unix epoch.
-type Message struct {
-	Topic      string
-	Partition  int32
-	Offset     int64
-	Key, Value []byte
-	Headers    []event.Header
-	Time       int64
-}
-
-// Format tells where the message lies and nothing of what it holds.
-func (m Message) Format(f fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(f, "%s/%d/%d [clear]", m.Topic, m.Partition, m.Offset)
-}
+// Message is one record of a topic.
+type Message = event.Record
 
 // Options of a Service. What has no default is required.
 type Options struct {
