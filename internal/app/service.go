@@ -187,8 +187,9 @@ func (s *Service) Run(ctx context.Context) error {
 		Ready: func() error { return s.stream.Load().Ready() }, Metrics: s.registry, Policy: s.pushes(), Admin: admin, Pprof: s.config.HTTP.Pprof, Log: s.log,
 	})
 	s.log.Info().Str(telemetry.KeyPlan, s.live.Load().plan.Hash).Str(telemetry.KeyGroup, s.config.Group).Str(telemetry.KeyAddress, listener.Addr().String()).Msg("service started")
-	if err := s.note(ctx, audit.Start); err != nil {
-		return err
+	// Whoever stops the service at once stops one that has begun: the log shows both.
+	if err := s.note(context.WithoutCancel(ctx), audit.Start); err != nil {
+		return errors.Join(err, listener.Close(), s.people.close())
 	}
 	work, ctx := errgroup.WithContext(ctx)
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))

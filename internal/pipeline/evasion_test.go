@@ -78,6 +78,7 @@ func TestEvasions(t *testing.T) {
 				t.Errorf("got %s, want %s (%s)", got, want, v.Must)
 			}
 			for _, s := range append(n.outputs, string(join(n.sealed))) {
+				s = pseudonyms.ReplaceAllString(s, "") // their letters may spell anything by chance
 				for _, clear := range []string{"jane", "roe@", "\\u0040", "example.org", "900719925474099", "1844674407370955"} {
 					if strings.Contains(s, clear) {
 						t.Errorf("%q left in clear", clear)
