@@ -23,6 +23,8 @@ type Dictionary struct {
 	dense  map[rune][]entry
 	words  filter // of hashes in byWord
 	stems  filter
+
+	wordSizes, stemSizes [256]uint64 // lengths as bits, by the first byte
 }
 
 // entry is a word, or the first word of a phrase with the others in rest.
@@ -110,15 +112,21 @@ func (d *Dictionary) add(c Cue, word string) {
 		end = len(word)
 	}
 	e := entry{word: word[:end], rest: strings.NewReplacer("-", " ", "'", " ").Replace(word[end:]), cue: c}
+	if e.word == "" { // it begins with no letter: a word of the text never does
+		return
+	}
 	h := uint32(hashSeed)
 	for i := range min(len(e.word), maxWord) {
 		h = step(h, e.word[i])
 	}
+	size := uint64(1) << min(len(e.word), maxWord)
 	if isStem {
+		d.stemSizes[e.word[0]] |= size
 		d.byStem[h] = append(d.byStem[h], e)
 		d.stems.add(h)
 		return
 	}
+	d.wordSizes[e.word[0]] |= size
 	d.byWord[h] = append(d.byWord[h], e)
 	d.words.add(h)
 }

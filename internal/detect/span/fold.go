@@ -33,6 +33,21 @@ var folded = func() (table [0x250]string) {
 	return table
 }()
 
+// greek and additional hold what letters of U+0370 to U+03FF (a sigma at the end of a word as any other) and of U+1E00 to U+1FFF
+// (Vietnamese, Greek with breathings) are read as.
+var greek, additional = plainLetters(0x370, 0x400), plainLetters(0x1e00, 0x2000)
+
+func plainLetters(from, to rune) []rune {
+	table := make([]rune, to-from)
+	for i := range table {
+		table[i] = unicode.ToLower([]rune(norm.NFD.String(string(from + rune(i))))[0])
+		if table[i] == 'ς' {
+			table[i] = 'σ'
+		}
+	}
+	return table
+}
+
 // appendFold appends a letter in lower case and without accents; nothing for a combining mark, which is passed over, or no letter.
 func appendFold(dst []byte, r rune) []byte {
 	switch {
@@ -40,9 +55,22 @@ func appendFold(dst []byte, r rune) []byte {
 		return append(dst, folded[r]...)
 	case !unicode.IsLetter(r):
 		return dst
+	case r >= 0x370 && r < 0x400:
+		return utf8.AppendRune(dst, greek[r-0x370])
+	case r >= 0x1e00 && r < 0x2000:
+		return utf8.AppendRune(dst, additional[r-0x1e00])
 	}
 	return utf8.AppendRune(dst, unicode.ToLower(r))
 }
+
+// AppendFold appends a letter in lower case and without accents. For what is no letter it appends nothing.
+func AppendFold(dst []byte, r rune) []byte { return appendFold(dst, r) }
+
+// Mark reports a combining mark, which folding passes over.
+func Mark(r rune) bool { return mark(r) }
+
+// Dense reports a letter of a script that writes words without spaces.
+func Dense(r rune) bool { return dense(r) }
 
 // Fold appends text in lower case and without accents, letter by letter; what is no letter stays.
 func Fold(dst []byte, text string) []byte {

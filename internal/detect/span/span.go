@@ -3,6 +3,8 @@
 // Package span holds what recognizers of personal data share: the kinds, what is found, and a text with its cue words.
 package span
 
+import "strings"
+
 // Kind is what a finding is.
 type Kind uint8
 
@@ -42,7 +44,7 @@ var kinds = [Kinds]struct{ name, label string }{
 // String is the kind's name in a policy.
 func (k Kind) String() string { return kinds[min(k, Kinds-1)].name }
 
-// Label is the kind's name in labelled corpora and in tags.
+// Label is the kind's name in labeled corpora and in tags.
 func (k Kind) Label() string { return kinds[min(k, Kinds-1)].label }
 
 // Named gives the kind of a policy's name.
@@ -67,6 +69,17 @@ const (
 	Listed                       // a list of the policy, or a gazetteer
 	Self                         // an identity of the event itself
 )
+
+// String lists the reasons in words.
+func (r Reason) String() string {
+	var words []string
+	for i, word := range []string{"pattern", "validator", "context", "model", "listed", "self"} {
+		if r>>i&1 != 0 {
+			words = append(words, word)
+		}
+	}
+	return strings.Join(words, ", ")
+}
 
 // Found is a span of a text.
 type Found struct {

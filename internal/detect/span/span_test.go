@@ -27,6 +27,10 @@ func TestNear(t *testing.T) {
 		{"pass 555", secret, false},
 		{strings.Repeat("x", 100) + " 555 " + strings.Repeat("y", 60) + " call", phone, false},
 		{"555 is my number", phone, true},
+		{"ΤΗΛΈΦΩΝΟ 555", phone, true},
+		{"SỐ CỦA TÔI 555", phone, true},
+		{"mon. numero 555", phone, false},
+		{"my. number 555", phone, true},
 	}
 	var text Text
 	for _, tt := range tests {

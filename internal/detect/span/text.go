@@ -34,8 +34,11 @@ func (t *Text) Reset(b []byte, field bool) {
 // Near reports whether a word of the cue stands within reach bytes before start or after end. The first call of a text reads all
 // of it once, in linear time.
 func (t *Text) Near(c Cue, start, end, reach int) bool {
-	for _, h := range t.cues() {
-		if h.cue == c && int(h.end) >= start-reach && int(h.start) <= end+reach && (int(h.end) <= start || int(h.start) >= end) {
+	for _, h := range t.from(start - reach) {
+		if int(h.start) > end+reach {
+			return false
+		}
+		if h.cue == c && int(h.end) >= start-reach && (int(h.end) <= start || int(h.start) >= end) {
 			return true
 		}
 	}
@@ -44,12 +47,32 @@ func (t *Text) Near(c Cue, start, end, reach int) bool {
 
 // Before reports whether a word of the cue ends within reach bytes before start.
 func (t *Text) Before(c Cue, start, reach int) bool {
-	for _, h := range t.cues() {
+	for _, h := range t.from(start - reach) {
+		if int(h.start) >= start {
+			return false
+		}
 		if h.cue == c && int(h.end) <= start && int(h.end) >= start-reach {
 			return true
 		}
 	}
 	return false
+}
+
+// maxPhrase is how long a cue may be in a text, in bytes; a longer one may be overlooked by its end.
+const maxPhrase = 96
+
+// from gives the hits that may end at or behind i; they are ordered by where they start.
+func (t *Text) from(i int) []hit {
+	hits := t.cues()
+	low, high := 0, len(hits)
+	for low < high {
+		if mid := (low + high) / 2; int(hits[mid].start) < i-maxPhrase {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	return hits[low:]
 }
 
 func (t *Text) cues() []hit {
@@ -85,18 +108,13 @@ func (t *Text) read(d *Dictionary) {
 }
 
 // readWord reads a word of letters from i on and gives its end. It is hashed as it is folded, and looked up whole and by its
-// beginnings.
+// beginnings, of the lengths that are known under its first letter.
 func (t *Text) readWord(d *Dictionary, i int) int {
 	start, n, h, best := i, 0, uint32(hashSeed), []entry(nil)
+	var stems uint64
 	for i < len(t.Bytes) {
-		before := n
-		if c := ascii[t.Bytes[i]]; c != 0 {
-			if n < maxWord {
-				t.word[n] = c
-				n++
-			}
-			i++
-		} else {
+		c := ascii[t.Bytes[i]]
+		if c == 0 {
 			if t.Bytes[i] < utf8.RuneSelf {
 				break
 			}
@@ -104,18 +122,35 @@ func (t *Text) readWord(d *Dictionary, i int) int {
 			if dense(r) || !letter(r) && !mark(r) {
 				break
 			}
+			before := n
 			n += copy(t.word[n:], appendFold(t.room[:0], r))
 			i += size
-		}
-		for _, c := range t.word[before:n] {
+			for _, c := range t.word[before:n] {
+				h = step(h, c)
+			}
+			if before == n {
+				continue
+			}
+		} else {
+			i++
+			if n == maxWord {
+				continue
+			}
+			t.word[n] = c
+			n++
 			h = step(h, c)
 		}
-		if n > before && d.stems.has(h) {
+		if stems == 0 {
+			stems = d.stemSizes[t.word[0]] | 1
+		}
+		if stems>>n&1 != 0 && d.stems.has(h) {
 			best = d.find(d.byStem, h, t.word[:n], best)
 		}
 	}
-	t.note(best, start, i)
-	if d.words.has(h) {
+	if best != nil {
+		t.note(best, start, i)
+	}
+	if d.wordSizes[t.word[0]]>>n&1 != 0 && d.words.has(h) {
 		t.note(d.find(d.byWord, h, t.word[:n], nil), start, i)
 	}
 	return i
@@ -146,7 +181,10 @@ func (t *Text) follows(rest string, i int) (end int, ok bool) {
 			return i, false
 		}
 		if rest[0] == ' ' {
-			if c := t.Bytes[i]; c != ' ' && c != '-' && c != '\'' {
+			switch c := t.Bytes[i]; {
+			case c == '.' && i+1 < len(t.Bytes) && t.Bytes[i+1] == ' ': // "P. IVA"
+				i++
+			case c != ' ' && c != '-' && c != '\'' && c != '.':
 				return i, false
 			}
 			i, rest = i+1, rest[1:]
