@@ -20,15 +20,26 @@ const module = "github.com/nymstream/nymstream/"
 var arrows = map[string][]string{
 	"cmd/nymstream":      {"internal/app", "internal/config", "internal/policy", "internal/pipeline", "internal/discover", "internal/event"},
 	"internal/app":       {"internal/*"},
-	"internal/pipeline":  {"internal/rewrite", "internal/policy", "internal/transform", "internal/subject", "internal/consent", "internal/consent/iab", "internal/keyring", "internal/event"},
-	"internal/rewrite":   {"internal/policy", "internal/transform", "internal/keyring", "internal/event"},
-	"internal/transform": {"internal/keyring", "internal/event"},
+	"internal/pipeline":  {"internal/detect", "internal/detect/span", "internal/rewrite", "internal/policy", "internal/transform", "internal/subject", "internal/consent", "internal/consent/iab", "internal/keyring", "internal/event"},
+	"internal/rewrite":   {"internal/detect", "internal/detect/names", "internal/detect/span", "internal/policy", "internal/transform", "internal/keyring", "internal/event"},
+	"internal/transform": {"internal/detect", "internal/detect/span", "internal/keyring", "internal/event"},
 	"internal/policy":    {"internal/event"},
 	"internal/format":    {"internal/policy", "internal/event"},
 	"internal/discover":  {"internal/policy", "internal/event"},
 	"internal/stream":    {"internal/event"},
 	"internal/control":   {"internal/subject", "internal/event"},
 	"internal/keyring":   {"internal/event"},
+
+	"internal/detect":            {"internal/detect/span", "internal/detect/phone", "internal/detect/nationalid", "internal/detect/locale"},
+	"internal/detect/span":       nil,
+	"internal/detect/phone":      {"internal/detect/span"},
+	"internal/detect/nationalid": {"internal/detect/span"},
+	"internal/detect/locale":     {"internal/detect/span"},
+	"internal/detect/names":      {"internal/detect/span"},
+
+	"internal/detect/gen":         nil,
+	"internal/detect/phone/gen":   nil,
+	"internal/detect/names/train": {"internal/detect/names", "internal/detect/span"},
 
 	"internal/rights":          {"internal/policy", "internal/transform", "internal/subject", "internal/consent", "internal/keyring", "internal/audit", "internal/event"},
 	"internal/rights/reveal":   {"internal/policy", "internal/transform", "internal/subject", "internal/consent", "internal/keyring", "internal/audit", "internal/event"},
@@ -49,18 +60,19 @@ var arrows = map[string][]string{
 
 // onlyHere names the modules that one room keeps to itself.
 var onlyHere = map[string][]string{
-	"github.com/segmentio/kafka-go":  {"internal/stream", "internal/app"}, // app passes on SASL mechanisms
-	"github.com/tink-crypto/tink-go": {"internal/keyring"},
-	"github.com/twmb/franz-go":       {"internal/app", "internal/format"}, // the demo's broker inside the process; the registry's client
-	"github.com/prometheus/":         {"internal/telemetry", "internal/stream", "internal/control", "internal/app"},
-	"github.com/alecthomas/kong":     {"cmd/nymstream"},
-	"github.com/vbauerster/mpb":      {"cmd/nymstream"},
-	"filippo.io/age":                 {"internal/keyring"},
-	"github.com/cockroachdb/pebble":  {"internal/store/embedded"},
-	"github.com/jackc/pgx":           {"internal/store/postgres"},
-	"github.com/pressly/goose":       {"internal/store/postgres"},
-	"github.com/transparency-dev":    {"internal/audit"},
-	"github.com/goccy/go-yaml":       {"internal/policy", "internal/config", "internal/discover", "cmd/nymstream"},
+	"github.com/segmentio/kafka-go":   {"internal/stream", "internal/app"}, // app passes on SASL mechanisms
+	"github.com/tink-crypto/tink-go":  {"internal/keyring"},
+	"github.com/twmb/franz-go":        {"internal/app", "internal/format"}, // the demo's broker inside the process; the registry's client
+	"github.com/prometheus/":          {"internal/telemetry", "internal/stream", "internal/control", "internal/app"},
+	"github.com/alecthomas/kong":      {"cmd/nymstream"},
+	"github.com/vbauerster/mpb":       {"cmd/nymstream"},
+	"filippo.io/age":                  {"internal/keyring"},
+	"github.com/cockroachdb/pebble":   {"internal/store/embedded"},
+	"github.com/jackc/pgx":            {"internal/store/postgres"},
+	"github.com/pressly/goose":        {"internal/store/postgres"},
+	"github.com/transparency-dev":     {"internal/audit"},
+	"github.com/nyaruka/phonenumbers": {"internal/detect/phone/gen"},
+	"github.com/goccy/go-yaml":        {"internal/policy", "internal/config", "internal/discover", "cmd/nymstream"},
 }
 
 func TestImports(t *testing.T) {

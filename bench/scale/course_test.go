@@ -75,8 +75,12 @@ func (r run) output() string     { return "scale.clean." + string(r) }
 func (r run) quarantine() string { return "scale.quarantine." + string(r) }
 
 // prepare makes what a run writes to, and its policy. All runs share the folder and so the keys: their outputs can be compared.
-func (c *course) prepare(ctx context.Context, r run, input string, partitions int32) error {
-	text := strings.ReplaceAll(strings.ReplaceAll(workload.Policy(), workload.CleanTopic, r.output()), workload.Topic, input)
+func (c *course) prepare(ctx context.Context, r run, input string, partitions int32, v Variant) error {
+	text, err := v.Policy()
+	if err != nil {
+		return err
+	}
+	text = strings.ReplaceAll(strings.ReplaceAll(text, workload.CleanTopic, r.output()), workload.Topic, input)
 	if err := os.WriteFile(filepath.Join(c.setup.Dir, "policy.yaml"), []byte(text), 0o600); err != nil {
 		return err
 	}

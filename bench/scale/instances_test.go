@@ -29,10 +29,15 @@ const fleetPartitions = 32
 type fleet struct {
 	first, late int
 	codec       string // of the output; "": the default
+	text        string // the rule for texts; "": they are sealed
+	shown       string // its name in the table
 	runs        []fleetRun
 }
 
 func (f *fleet) name() string {
+	if f.shown != "" {
+		return f.shown
+	}
 	if f.codec != "" {
 		return f.codec
 	}
@@ -96,8 +101,9 @@ func (c *course) race(t *testing.T, fleets []*fleet, input string, events, round
 	hash, digest := maphash.MakeSeed(), uint64(0)
 	for round := range rounds {
 		for i := range fleets {
-			f := fleets[(i+round)%len(fleets)]
-			r, err := c.fleet(t.Context(), f, run(fmt.Sprintf("%d-%d-%s-%d", f.first, f.late, cmp.Or(f.codec, "default"), round)), input, events, hash)
+			i := (i + round) % len(fleets)
+			f := fleets[i]
+			r, err := c.fleet(t.Context(), f, run(fmt.Sprintf("%d-%d-%s-%d-%d", f.first, f.late, cmp.Or(f.codec, "default"), i, round)), input, events, hash)
 			if err != nil {
 				t.Fatalf("%s: %v", f.name(), err)
 			}
@@ -184,7 +190,7 @@ func fleetTable(c *course, fleets []*fleet, events, rounds int) *Table {
 func (c *course) fleet(ctx context.Context, f *fleet, r run, input string, events int, hash maphash.Seed) (fleetRun, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
-	if err := c.prepare(ctx, r, input, fleetPartitions); err != nil {
+	if err := c.prepare(ctx, r, input, fleetPartitions, Variant{Text: f.text}); err != nil {
 		return fleetRun{}, err
 	}
 	var all []*program

@@ -196,7 +196,7 @@ type transit struct {
 }
 
 func (l *latencies) start(ctx context.Context, r run, program string, commit time.Duration) (*transit, error) {
-	if err := l.prepare(ctx, r, r.input(), latencyPartitions); err != nil {
+	if err := l.prepare(ctx, r, r.input(), latencyPartitions, Variant{}); err != nil {
 		return nil, err
 	}
 	if err := rig.CreateTopics(ctx, l.cluster.Brokers, map[string]int32{r.input(): latencyPartitions}); err != nil {

@@ -18,7 +18,16 @@ import (
 type Variant struct {
 	Rules      int // paths that the pack names beyond those of the event; every second one has a rule of its own in the policy
 	Recipients int // of the one source, each with a domain and a topic of its own; 0: one
+
+	Text string // the rule for what people write; "": it is sealed
 }
+
+// Rules for texts that are compared: as it is, and searched for personal data without and with names.
+const (
+	TextKept     = "{keep: {type: string, max: 100000}, clear: measured}"
+	TextSearched = "{text: {names: none}, clear: measured}"
+	TextNames    = "text"
+)
 
 // Policy gives the text of the policy.
 func (v Variant) Policy() (string, error) {
@@ -29,6 +38,13 @@ func (v Variant) Policy() (string, error) {
 	name, rest, ok := strings.Cut(recipient, ":\n")
 	if !ok || strings.Count(rest, workload.CleanTopic) != 1 {
 		return "", errors.New("the policy has not one recipient with one topic")
+	}
+	if v.Text != "" {
+		const sealed = "      text: seal\n"
+		if !strings.Contains(rest, sealed) {
+			return "", errors.New("the recipient has no rule text: seal")
+		}
+		rest = strings.Replace(rest, sealed, "      text: "+v.Text+"\n", 1)
 	}
 	if v.Rules > 1 {
 		rest += "    paths:\n      bench:\n"

@@ -92,6 +92,12 @@ func PrintExplanation(out io.Writer, x *pipeline.Explanation, below string) erro
 // rule says in a few words why a leaf leaves or does not.
 func rule(l *pipeline.ExplainedLeaf, f *pipeline.Fate) string {
 	switch {
+	case len(f.Found) > 0:
+		found := make([]string, len(f.Found))
+		for i, t := range f.Found {
+			found[i] = t.Kind + " (" + t.Reason + ")"
+		}
+		return f.Technique + ", " + f.Rule + ": found " + strings.Join(found, ", ")
 	case f.Rule != "" && f.Technique != "":
 		return f.Technique + ", " + f.Rule
 	case f.Rule != "":

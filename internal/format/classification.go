@@ -44,7 +44,7 @@ func sensitivity(l *policy.Leaf, d *policy.Decision) int {
 		return 3 // whether there is one already tells
 	case t == policy.Presence:
 		return 0
-	case d.Clear != "", l.Class == policy.Text && t == policy.Keep, l.Class == policy.Free && t == policy.Keep, l.Class == policy.Geo && t == policy.Keep, l.Class == policy.Birth && t == policy.Keep:
+	case d.Clear != "", t == policy.InText, l.Class == policy.Text && t == policy.Keep, l.Class == policy.Free && t == policy.Keep, l.Class == policy.Geo && t == policy.Keep, l.Class == policy.Birth && t == policy.Keep:
 		return 2
 	}
 	return 1

@@ -8,10 +8,8 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
-	"time"
 
 	"github.com/nymstream/nymstream/internal/event"
-	"github.com/nymstream/nymstream/internal/keyring"
 	"github.com/nymstream/nymstream/internal/policy"
 	"github.com/nymstream/nymstream/internal/rewrite"
 )
@@ -45,15 +43,7 @@ func pipelineOf(t testing.TB, text, pack string, o Options) *Pipeline {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, err := keyring.Ephemeral("test", []string{"all"}, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := New(plan, keys, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
+	return withFreshKeys(t, plan, o)
 }
 
 func TestMapsOfPeople(t *testing.T) {

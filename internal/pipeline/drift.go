@@ -6,18 +6,21 @@ import (
 	"regexp"
 	"sync"
 
+	"github.com/nymstream/nymstream/internal/detect"
 	"github.com/nymstream/nymstream/internal/event"
 	"github.com/nymstream/nymstream/internal/rewrite"
 )
 
 // Kinds of drift: words of metrics and logs.
 const (
-	DriftPath  = "unknown-path" // a field that no event of the pack knows
-	DriftValue = "misfit"       // a value that is not what its class says
+	DriftPath     = "unknown-path"  // a field that no event of the pack knows
+	DriftValue    = "misfit"        // a value that is not what its class says
+	DriftPersonal = "personal-data" // a text that leaves as it is, and holds what the detector knows
 )
 
-// DriftNote is something that a platform did not send when its pack was written. It never leaves. Path is made of names that
-// are surely not data; Class is "" for what nobody knows.
+// DriftNote is something that a platform did not send when its pack was written. It never leaves, but where the kind is
+// personal-data. Path is made of names that are surely not data; Class is "" for what nobody knows, and the kind of personal data
+// that was found.
 type DriftNote struct {
 	Source, Kind, Path, Class string
 }
@@ -30,6 +33,8 @@ type Drift struct {
 	objects map[string]*members // by source and path: the unknown members of objects
 	tell    func(DriftNote)
 	since   int64 // when everything was last forgotten
+	guard   *detect.Scanner
+	text    []byte // one that is looked through
 }
 
 // members are the unknown members of the objects at one path.
@@ -50,7 +55,7 @@ const (
 
 // NewDrift makes one that tells of each thing once a day.
 func NewDrift(tell func(DriftNote)) *Drift {
-	return &Drift{told: map[DriftNote]bool{}, data: map[DriftNote]int{}, objects: map[string]*members{}, tell: tell}
+	return &Drift{told: map[DriftNote]bool{}, data: map[DriftNote]int{}, objects: map[string]*members{}, tell: tell, guard: newGuard()}
 }
 
 // word is a member's name that may be one of the format's: it does not look like a value.
@@ -199,7 +204,9 @@ func (w *Worker) sample(payload []byte, source int, now int64) {
 		return
 	}
 	w.sampled = now
-	d.observe(w.pipeline.plan.Sources[source].Name, w.pipeline.program.Leaves(source, payload), now)
+	name, leaves := w.pipeline.plan.Sources[source].Name, w.pipeline.program.Leaves(source, payload)
+	d.observe(name, leaves, now)
+	d.personal(name, leaves, w.pipeline.inClear[source])
 }
 
 // misfits tells of the values that did not fit since the last time.

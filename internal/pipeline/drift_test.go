@@ -67,8 +67,13 @@ func TestDrift(t *testing.T) {
 // drifted sends a payload several times, a second apart, and gives what was told, sorted, and what left.
 func drifted(t *testing.T, payload string, samples int) (told, outputs []string) {
 	t.Helper()
+	return driftedBy(t, driftPack, payload, samples)
+}
+
+func driftedBy(t *testing.T, pack, payload string, samples int) (told, outputs []string) {
+	t.Helper()
 	now := time.Now()
-	p := pipelineOf(t, constructsPolicy, driftPack, Options{Now: func() time.Time { now = now.Add(time.Second); return now }, Drift: NewDrift(func(n DriftNote) {
+	p := pipelineOf(t, constructsPolicy, pack, Options{Now: func() time.Time { now = now.Add(time.Second); return now }, Drift: NewDrift(func(n DriftNote) {
 		told = append(told, strings.TrimSpace(n.Kind+" "+n.Path+" "+n.Class))
 	})})
 	n := &note{pipeline: p, worker: p.Worker()}

@@ -42,6 +42,18 @@ type Fate struct {
 	Technique string `json:"technique,omitempty"`
 	Rule      string `json:"rule,omitempty"`
 	After     string `json:"after,omitempty"`
+
+	Found []FoundInText `json:"found,omitempty"` // in a text
+}
+
+// FoundInText is personal data that was found in a text. Start and End are bytes of the unescaped text.
+type FoundInText struct {
+	Start   int     `json:"start"`
+	End     int     `json:"end"`
+	Kind    string  `json:"kind"`
+	Subtype string  `json:"subtype,omitempty"`
+	Score   float32 `json:"score"`
+	Reason  string  `json:"reason"`
 }
 
 // End is what becomes of the whole event for one recipient.
@@ -167,6 +179,7 @@ func (p *Pipeline) explainFlow(x *Explanation, source, kind, index, recipient in
 	w := p.For([]int{recipient})
 	w.element = element
 	after := map[int]string{}
+	found := map[int][]FoundInText{}
 	chosen := map[int]int{} // which of a leaf's cases held
 	var containers []rewrite.Step
 	w.rewrite.Trace = func(s rewrite.Step) {
@@ -174,6 +187,10 @@ func (p *Pipeline) explainFlow(x *Explanation, source, kind, index, recipient in
 			chosen[s.Offset] = s.Leaf
 		}
 		after[s.Offset] = string(s.After)
+		delete(found, s.Offset) // who was missed has the event decided again
+		for _, f := range s.Found {
+			found[s.Offset] = append(found[s.Offset], FoundInText{f.Start, f.End, f.Kind.String(), f.Subtype, f.Score, f.Reason.String()})
+		}
 		if s.Before == nil {
 			containers = append(containers, rewrite.Step{Leaf: s.Leaf, Offset: s.Offset, After: slices.Clone(s.After)})
 		}
@@ -188,7 +205,7 @@ func (p *Pipeline) explainFlow(x *Explanation, source, kind, index, recipient in
 		if x.Leaves[i].leaf == counted {
 			continue
 		}
-		fate := Fate{After: after[x.Leaves[i].offset]}
+		fate := Fate{After: after[x.Leaves[i].offset], Found: found[x.Leaves[i].offset]}
 		if c, ok := chosen[x.Leaves[i].offset]; ok && e != nil && c < len(e.Leaves) {
 			x.Leaves[i].leaf, x.Leaves[i].Class, x.Leaves[i].Known = c, string(e.Leaves[c].Class), e.Leaves[c].Rule
 		}

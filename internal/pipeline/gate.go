@@ -70,6 +70,7 @@ func (w *Worker) open(rec *event.Record, source, kind int, now int64) {
 	g := &w.registry
 	g.begin(at, now)
 	g.signal = w.pipeline.plan.Sources[source].Events[kind].Signal != ""
+	w.rewrite.Ages(w.ageTold)
 	for place := range w.rewrite.Consents() {
 		if form, value, ok := w.rewrite.Consent(place); ok {
 			g.told = append(g.told, iab.Read(iab.Form(form), value, &w.pipeline.mappings, at)...)
@@ -114,7 +115,10 @@ func (w *Worker) close(rec *event.Record, source, kind int, now int64, sink even
 		who := consent.Subject{Instance: id.Instance(), Type: string(policy.ClassOfType(id.Type())), ID: string(id.CanonicalOf(name))}
 		value, err := consent.EncodeSignals(who, said)
 		if err != nil {
-			continue // an identifier that no signal can carry: longer than any platform's
+			if w.pipeline.options.PassedOver != nil { // an identifier that no signal can carry: longer than any platform's
+				w.pipeline.options.PassedOver()
+			}
+			continue
 		}
 		out := event.Output{Value: value, Time: now}
 		if err := sink.Forward(w.pipeline.options.Signals, rec, &out); err != nil {
@@ -127,6 +131,7 @@ func (w *Worker) close(rec *event.Record, source, kind int, now int64, sink even
 // grounds are why a platform restricts an account, by the words of packs: each is lifted by itself.
 var grounds = map[string]string{
 	"account-deactivated": "platform:deactivated", "account-suspended": "platform:suspended", "account-protected": "platform:protected",
+	"account-leaving": "platform:leaving", // deleted, and can come back for a time; after it whoever tidies up erases
 }
 
 // signalsOf gives what a deletion says of the account it names.
@@ -137,13 +142,15 @@ func signalsOf(word, pack string, at int64) []consent.Signal {
 		s.Kind = consent.Erasure
 	case "consent-withdrawn":
 		s.Kind = consent.Consent
-	case "account-deactivated", "account-suspended", "account-protected":
+	case "account-deactivated", "account-suspended", "account-protected", "account-leaving":
 		s.Kind, s.Purpose = consent.Restriction, grounds[word]
 	case "account-restored":
 		s.Kind, s.Verdict, s.Purpose = consent.Restriction, consent.Allow, grounds["account-deactivated"]
 		other := s
 		other.Purpose = grounds["account-suspended"]
 		return []consent.Signal{s, other}
+	case "account-returned":
+		s.Kind, s.Verdict, s.Purpose = consent.Restriction, consent.Allow, grounds["account-leaving"]
 	case "account-unprotected":
 		s.Kind, s.Verdict, s.Purpose = consent.Restriction, consent.Allow, grounds["account-protected"]
 	default:

@@ -36,6 +36,9 @@ type Options struct {
 	// Signals is the recipient that is told, as signals about people, what events say of accounts: that one was deleted or
 	// restricted. Its number is behind the plan's; 0: nobody is told.
 	Signals int
+	// PassedOver hears of an event that tells something of an account whose id no signal can carry, once each time it is decided; nil:
+	// nobody hears.
+	PassedOver func()
 	// Drift is told what platforms send that their packs do not know; nil: nobody looks.
 	Drift *Drift
 }
@@ -59,6 +62,7 @@ type Pipeline struct {
 	options Options
 	sources map[string]int // by topic
 	hashes  [][]byte       // by recipient
+	inClear []clearFields  // by source: texts that leave as they are; nil: nobody looks
 
 	questions []consent.Question // by recipient: what each asks about people
 	mappings  iab.Mapping        // what inside events counts as consent
@@ -84,6 +88,9 @@ func New(plan *policy.Plan, keys *keyring.Keyring, o Options) (*Pipeline, error)
 		p.hashes = append(p.hashes, []byte(plan.Recipients[i].Hash))
 	}
 	p.ask()
+	if o.Drift != nil {
+		p.inClear = fieldsInClear(plan)
+	}
 	return p, nil
 }
 
@@ -110,13 +117,15 @@ type Worker struct {
 	stored   bool             // people are looked for in the registry
 	unasked  consent.Standing // of people of whom nothing is kept
 	sampled  int64            // when Drift saw a record last
-	element  int              // the only element of a record to decide: for explaining; none: all
+	ageTold  func([]byte, bool)
+	element  int // the only element of a record to decide: for explaining; none: all
 }
 
 // Worker makes a worker.
 func (p *Pipeline) Worker() *Worker {
 	w := &Worker{pipeline: p, rewrite: p.program.Worker(), planKey: []byte(PlanHeader), element: allElements, stored: p.options.People != nil}
 	w.registry = registry{people: p.options.People, rewrite: w.rewrite, questions: slices.Clone(p.questions)}
+	w.ageTold = w.toldAge
 	if w.stored {
 		w.rewrite.Ask(&w.registry)
 	}

@@ -27,6 +27,8 @@ func (c *compiler) allowed(r *rule, l *Leaf, subject string) bool {
 		c.add(r.at, fmt.Sprintf("%s: %s does not fit", subject, t.Name), t.Name+" fits "+catalog[t.Name].fitting)
 	case t.Name == Keep && t.Type == nil && l.Class != Plain:
 		c.add(r.at, subject+": keep without a type", "say what the value must be: {keep: {type: string, max: 100}}")
+	case t.Name == InText && t.Text.keeps() && r.clear == "":
+		c.add(r.at, subject+": what is found in it and kept would stay readable without a written reason", "write {text: …, clear: \"the reason\"}, or tag, mask, pseudonym, surrogate")
 	case needsReason(l.Class) && keepsClear(t, l.Class) && r.clear == "":
 		c.add(r.at, fmt.Sprintf("%s: %s would leave it readable without a written reason", subject, t.Name), "write {"+t.Name+": …, clear: \"the reason\"}, or take pseudonym or seal")
 	default:

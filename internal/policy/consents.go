@@ -75,13 +75,25 @@ func (r reader) frameworkPurposes(n *node, a *Accepts) {
 	}
 }
 
+// From which age somebody is no minor, in years: where a policy does not say, and the bounds of what it may say. 13 is what
+// 15 U.S.C. 6501 (COPPA) asks, 16 the GDPR (Art. 8) and Cal. Civ. Code 1798.120.
+const (
+	ofAge         = 18
+	youngestOfAge = 13
+	oldestMinor   = 21
+)
+
 // ages reads what people of unknown age count as.
 func (r reader) ages(n *node) (a Ages) {
-	o, ok := r.object(n, "ages", "unknown", "reason")
+	a.MinorBelow = ofAge
+	o, ok := r.object(n, "ages", "unknown", "reason", "minor_below")
 	if !ok {
 		return a
 	}
-	if v := r.need(o, "unknown", "write adult or minor"); v != nil {
+	if v := o.take("minor_below"); v != nil {
+		a.MinorBelow, _ = r.integer(v, "minor_below", youngestOfAge, oldestMinor)
+	}
+	if v := o.take("unknown"); v != nil {
 		word, _ := r.word(v, "unknown", "adult", "minor")
 		a.UnknownIsAdult = word == "adult"
 	}

@@ -95,6 +95,10 @@ func (d *comparison) controller() {
 		d.add(More, "", "", "people of unknown age now count as adults: %s", d.next.Ages.Reason)
 	case d.old.Ages.UnknownIsAdult && !d.next.Ages.UnknownIsAdult:
 		d.add(Less, "", "", "people of unknown age now count as minors")
+	case d.old.Ages.MinorBelow > d.next.Ages.MinorBelow:
+		d.add(More, "", "", "people count as minors below %d years, no longer below %d", d.next.Ages.MinorBelow, d.old.Ages.MinorBelow)
+	case d.old.Ages.MinorBelow < d.next.Ages.MinorBelow:
+		d.add(Less, "", "", "people count as minors below %d years, no longer below %d", d.next.Ages.MinorBelow, d.old.Ages.MinorBelow)
 	case d.old.Ages != d.next.Ages:
 		d.add(Other, "", "", "why people of unknown age count as adults is described differently")
 	}

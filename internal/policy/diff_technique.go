@@ -109,6 +109,8 @@ func SpellTechnique(t *Technique) string {
 	case t.Name == Time && t.Step > 0:
 		steps := map[string]string{"1h": "hour", "1d": "day", "7d": "week"}
 		return in("%s", steps[days(t.Step)])
+	case t.Name == InText && t.Text != nil:
+		return in("%s", spellText(t.Text))
 	case t.Name == Replace && t.Value != nil:
 		return in("{value: %s}", spellLiteral(*t.Value))
 	}
@@ -241,6 +243,8 @@ func compareParameters(a, b *Technique) verdict {
 		} else if a.Grid != b.Grid {
 			v = tellsOther
 		}
+	case InText:
+		v = compareText(a.Text, b.Text)
 	case Bucket:
 		v = subset(a.Bounds, b.Bounds)
 	case Time:
@@ -250,7 +254,7 @@ func compareParameters(a, b *Technique) verdict {
 		}
 	case Replace:
 	}
-	if !same(*a, *b, "Type", "Deterministic", "Keep", "At", "IPv4", "IPv6", "Places", "Grid", "Bounds", "Step", "Value") {
+	if !same(*a, *b, "Type", "Deterministic", "Keep", "At", "IPv4", "IPv6", "Places", "Grid", "Bounds", "Step", "Value", "Text") {
 		return tellsOther
 	}
 	return v

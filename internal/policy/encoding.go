@@ -61,11 +61,27 @@ func (e encoding) decision(d *Decision) encoding {
 	if e = e.flag(t.Value != nil); t.Value != nil {
 		e = e.literal(*t.Value)
 	}
+	if e = e.flag(t.Text != nil); t.Text != nil {
+		e = e.textRule(t.Text)
+	}
 	e = e.count(len(d.Rebuild))
 	for _, b := range d.Rebuild {
 		e = e.flag(b)
 	}
 	return e.text(d.Clear)
+}
+
+func (e encoding) textRule(t *TextRule) encoding {
+	e = e.text(t.Found).text(t.Names).texts(t.Allow)
+	e = e.count(len(t.Kinds))
+	for _, k := range t.Kinds {
+		e = e.text(k.Kind).text(k.Action)
+	}
+	e = e.count(len(t.Deny))
+	for _, d := range t.Deny {
+		e = e.text(d.Text).text(d.Kind)
+	}
+	return e
 }
 
 func (e encoding) clauses(all []Clause) encoding {

@@ -92,6 +92,7 @@ func (r reader) file(n *node) *file {
 	if n := r.need(o, "controller", "write {name: …, contact: …, dpo: …}"); n != nil {
 		f.controller = r.controller(n)
 	}
+	f.ages.MinorBelow = ofAge
 	if n := o.take("ages"); n != nil {
 		f.ages = r.ages(n)
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // planFormat begins what is hashed: another format of the plan has other hashes.
-const planFormat = "nymstream plan 5\n"
+const planFormat = "nymstream plan 6\n"
 
 // digest hashes a plan piece by piece, one JSON text a line: a plan on many platforms as one text takes more memory than
 // the plan. Lists are preceded by their length, so that no two plans make the same lines. Leaves and decisions, of which
@@ -183,7 +183,7 @@ func (d *digest) share(p *Plan, recipient int, s *sums) {
 	r := p.Recipients[recipient]
 	purpose := p.Purposes[r.Purpose]
 	r.Purpose = 0
-	d.add(r, purpose, p.Ages.UnknownIsAdult)
+	d.add(r, purpose, p.Ages.UnknownIsAdult, p.Ages.MinorBelow)
 	for i := range p.Flows {
 		f := &p.Flows[i]
 		if f.Recipient != recipient {

@@ -17,6 +17,7 @@ const (
 	EmailDomain = "email_domain"
 	Host        = "host"
 	Count       = "count"
+	InText      = "text"
 	Presence    = "presence"
 	Replace     = "replace"
 	Blank       = "blank"

@@ -104,7 +104,7 @@ type packEvent struct {
 // signals are what a deletion can say. They reach recipients without consent, as pseudonyms only.
 var signals = []string{
 	"object-deleted", "object-withheld", "account-deleted", "account-deactivated", "account-suspended", "account-protected",
-	"account-restored", "account-unprotected",
+	"account-restored", "account-unprotected", "account-leaving", "account-returned",
 	"scrub-geo", "consent-withdrawn",
 }
 

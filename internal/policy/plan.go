@@ -44,6 +44,7 @@ type Accepts struct {
 type Ages struct {
 	UnknownIsAdult bool   // else a minor
 	Reason         string // why, where UnknownIsAdult
+	MinorBelow     int    // years: who is younger, as an event tells, is a minor
 }
 
 // Source is one kind of raw topic and what its fields are.
@@ -287,4 +288,5 @@ type Technique struct {
 	Shift         bool          `json:",omitzero"` // time: moved by a span of its person's own
 	Alphabet      string        `json:",omitzero"` // fpe: digits, hex, letters, alphanumeric
 	Value         *Literal      `json:",omitzero"` // replace
+	Text          *TextRule     `json:",omitzero"` // text
 }

@@ -232,7 +232,8 @@ func policyFile() schema {
 	return closed(schema{
 		"language":   ref("language"),
 		"controller": about(closed(schema{"name": text("who answers for this data"), "contact": text("how people reach the controller"), "dpo": text("the data protection officer")}, "name", "contact"), "who answers for this data"),
-		"ages":       about(closed(schema{"unknown": words("adult", "minor"), "reason": text("how the platforms know that they are adults")}, "unknown"), "what people of unknown age count as; default minor"),
+		"ages": about(closed(schema{"unknown": about(words("adult", "minor"), "what people of unknown age count as; default minor"),
+			"reason": text("how the platforms know that they are adults"), "minor_below": about(whole(youngestOfAge, oldestMinor), "years; default 18")}), "who counts as a minor"),
 		"purposes":   about(named(ref("purpose")), "why data is used; each recipient has one"),
 		"sources":    about(named(ref("source")), "raw topics, and what is in them"),
 		"recipients": about(named(ref("recipient")), "who gets what; each is a pseudonymization domain of its own"),
@@ -286,7 +287,7 @@ func ruleSchema() schema {
 		Truncate: closed(schema{"ipv4": whole(1, 32), "ipv6": whole(1, 128), "keep": whole(1, maxText)}),
 		Round:    oneOf(schema{"type": "string", "pattern": `^[0-9]+(\.[0-9]+)?k?m$`}, closed(schema{"places": whole(-12, 12)})),
 		Bucket:   schema{"type": "array", "items": schema{"type": "number"}, "minItems": 1, "maxItems": maxBounds},
-		Time:     words("hour", "day", "week", "shift"), FPE: words("digits", "hex", "letters", "alphanumeric"), Replace: closed(schema{"value": ref("literal")}, "value"),
+		Time:     words("hour", "day", "week", "shift"), FPE: words("digits", "hex", "letters", "alphanumeric"), InText: textSchema(), Replace: closed(schema{"value": ref("literal")}, "value"),
 	}
 	var bare []string
 	var told []any

@@ -22,9 +22,6 @@ type catalogEntry struct {
 	example string
 }
 
-// laterTechniques are part of the language and come with a later release.
-var laterTechniques = []string{"text"}
-
 // catalog lists the techniques.
 var catalog = map[string]catalogEntry{
 	Keep:        {read: readKeep, bare: true, example: "{keep: {type: string, max: 100}}"},
@@ -39,6 +36,7 @@ var catalog = map[string]catalogEntry{
 	Time:        {read: readTime, fits: ofClass(Times), fitting: listOf([]Class{Times}), example: "{time: hour}"},
 	EmailDomain: {bare: true, fits: ofClass(Email), fitting: listOf([]Class{Email})},
 	Host:        {bare: true, fits: fitsHost, fitting: listOf([]Class{URL, Media, Avatar}) + ", where the pack does not say that the host itself names somebody"},
+	InText:      {read: readText, bare: true, fits: ofClass(Text, Free), fitting: listOf([]Class{Text, Free}), example: "{text: {found: tag, mentions: pseudonym}}"},
 	Count:       {bare: true, fits: func(_ *Technique, l *Leaf) bool { return l.Container }, fitting: "arrays"},
 	Presence:    {bare: true},
 	Replace:     {read: readReplace, example: "{replace: {value: \"-\"}}"},
@@ -124,7 +122,7 @@ func needsReason(c Class) bool { return c.DirectIdentifier() || c == Special || 
 func HidesShort(c Class) bool { return needsReason(c) || c == Birth }
 
 func techniqueNames() []string {
-	return []string{Keep, Drop, Pseudonym, Seal, FPE, Mask, Truncate, Round, Bucket, Time, EmailDomain, Host, Count, Presence, Replace, Blank}
+	return []string{Keep, Drop, Pseudonym, Seal, FPE, Mask, Truncate, Round, Bucket, Time, EmailDomain, Host, InText, Count, Presence, Replace, Blank}
 }
 
 // technique reads a word, or {word: parameters, clear: "reason"}.
@@ -169,10 +167,6 @@ func (r reader) technique(n *node) (t Technique, clear string, ok bool) {
 }
 
 func (r reader) techniqueName(n *node) (string, bool) {
-	if slices.Contains(laterTechniques, n.text) {
-		r.add(n.place, fmt.Sprintf("technique %q comes with a later release", n.text), "until then drop the field, or take another technique")
-		return "", false
-	}
 	name, ok := r.text(n, "a technique")
 	if ok && !slices.Contains(techniqueNames(), name) {
 		r.add(n.place, fmt.Sprintf("unknown technique %q", name), suggest(name, techniqueNames()))
@@ -198,6 +192,8 @@ func settle(t Technique) Technique {
 	switch {
 	case t.Name == Mask && t.At == "":
 		t.At = "end"
+	case t.Name == InText && t.Text == nil:
+		t.Text = defaultText()
 	case t.Name == Truncate && t.Keep == 0:
 		if t.IPv4 == 0 {
 			t.IPv4 = bitsIPv4

@@ -72,6 +72,8 @@ func (c *compiler) warnDecision(f *joinedFlow, l *Leaf, d *Decision) {
 		c.warnings.once(f.best(l).at, fmt.Sprintf("recipient %s sees which sealed values are equal, and erasing a person does not erase them before their epoch ends", f.spec.Name), "")
 	case t.Name == Keep && readableClasses[l.Class] && d.Clear == "":
 		c.warnings.once(f.best(l).at, fmt.Sprintf("recipient %s reads %s of class %s as it was written: it may name people", f.spec.Name, l.Path, l.Class), "write the reason beside it: {keep: …, clear: \"the reason\"}")
+	case t.Name == InText && t.Text.Names == NamesNone && d.Clear == "":
+		c.warnings.once(f.best(l).at, fmt.Sprintf("recipient %s reads the names of persons in %s, of class %s", f.spec.Name, l.Path, l.Class), "write names: balanced, or the reason beside it: {text: …, clear: \"the reason\"}")
 	case t.Name == Truncate && (l.Class == Text || l.Class == Free) && d.Clear == "":
 		c.warnings.once(f.best(l).at, fmt.Sprintf("recipient %s reads the first %d characters of %s, of class %s, as they were written: they may name people", f.spec.Name, t.Keep, l.Path, l.Class), "write the reason beside it: {truncate: …, clear: \"the reason\"}")
 	}

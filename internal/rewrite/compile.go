@@ -60,12 +60,6 @@ type source struct {
 	consents []consentPlace
 }
 
-// consentPlace is where events carry what people agreed to.
-type consentPlace struct {
-	form         string
-	nodes, slots []int32
-}
-
 // kindOf is one event type of a source.
 type kindOf struct {
 	each     []*node // among whose elements it is looked for; none: whole records
@@ -78,7 +72,9 @@ type kindOf struct {
 	facets   []facet
 	id       *place                // the event's own id: the object-id nearest to the root
 	people   []*transform.Identity // by node: whom an identifier there names, if anybody asks
-	others   []*another            // by node: whose other name an identifier there is; nil: nobody's, or secrets are not stored
+	ages     []agePlace
+	selves   [][]*selfName // by node: names that the event's texts are searched for, by case; nil: no text is searched
+	others   []*another    // by node: whose other name an identifier there is; nil: nobody's, or secrets are not stored
 }
 
 // another is a person's other name: an address, a device, a handle.
@@ -149,6 +145,7 @@ type op struct {
 	nulls     bool                // the technique has an answer for null
 	person    *transform.Identity // whom a pseudonym names; nil: the technique makes none
 	owned     bool                // the technique needs the leaf's owner
+	searched  bool                // the technique looks for the event's own names
 	gated     bool                // the leaf is another person's than who acts: the registry is asked about them
 	things    bool                // where nobody names that person, it may leave: it is about a thing
 	owner     owner
@@ -172,8 +169,9 @@ func Compile(plan *policy.Plan, keys *keyring.Keyring, o Options) (*Program, err
 		return nil, err
 	}
 	p := &Program{Plan: plan, options: o, sources: make([]source, len(plan.Sources))}
+	shared := detectors{}
 	for i := range plan.Sources {
-		c := compiler{plan: plan, keys: keys, stored: o.Stored, source: &plan.Sources[i], identities: map[policy.Class]*transform.Identity{}}
+		c := compiler{plan: plan, keys: keys, stored: o.Stored, detectors: shared, source: &plan.Sources[i], identities: map[policy.Class]*transform.Identity{}}
 		if err := c.compile(i, &p.sources[i]); err != nil {
 			return nil, fmt.Errorf("source %s: %w", plan.Sources[i].Name, err)
 		}
@@ -188,6 +186,7 @@ type compiler struct {
 	stored     bool
 	source     *policy.Source
 	identities map[policy.Class]*transform.Identity
+	detectors  detectors
 
 	patterns []event.Path
 	trie     *trie
@@ -313,6 +312,7 @@ func (c *compiler) kind(e *policy.Event) (kindOf, error) {
 		}
 		k.facets = append(k.facets, compiled)
 	}
+	c.ages(e, &k)
 	for _, path := range e.Subjects {
 		id, err := c.personAt(e, path)
 		if err != nil {

@@ -110,6 +110,9 @@ func (w *Worker) leaf(dst []byte, at int32, o *op) ([]byte, bool) {
 	if o.owned {
 		w.own(at, &o.owner)
 	}
+	if o.searched {
+		w.searchFor()
+	}
 	v := w.value(e)
 	for i := range o.except {
 		if o.except[i].kind == e.kind && o.except[i].text == string(v.Text) {
@@ -206,6 +209,9 @@ func (w *Worker) trace(e *entry, o *op, at int32, after []byte, written bool) {
 		step.Before = w.payload[e.start : w.closing(e)+1]
 	case !e.container():
 		step.Before = e.raw(w.payload)
+	}
+	if o.searched {
+		step.Found = w.scope.Findings(step.Before)
 	}
 	if o.verb == drop {
 		step.Verdict = transform.Done // one of its cases held, and no rule lets it leave

@@ -19,6 +19,9 @@ func (c *compiler) flow(index int, f *policy.Flow, kinds []kindOf) (flow, error)
 			return out, fmt.Errorf("event %s: %w", c.source.Events[i].Name, err)
 		}
 		if s.selected {
+			if err := c.selves(&c.source.Events[i], f, f.Events[i].Decisions, &kinds[i]); err != nil {
+				return out, fmt.Errorf("event %s: %w", c.source.Events[i].Name, err)
+			}
 			c.people(&kinds[i], &s)
 		}
 		out.events = append(out.events, s)
@@ -229,6 +232,7 @@ func (c *compiler) op(e *policy.Event, leaf int, d *policy.Decision) (op, error)
 		}
 	}
 	o.nulls = d.Technique.Name == policy.Replace || d.Technique.Name == policy.Blank || d.Technique.Type != nil && d.Technique.Type.Nullable
+	o.searched = d.Technique.Name == policy.InText
 	o.owned = d.Technique.Name == policy.Seal && !d.Technique.Deterministic || d.Rebuild != nil && l.OwnParts || d.Technique.Shift
 	if err := c.gate(&o, e, l); err != nil || !o.owned || o.gated {
 		return o, err

@@ -20,6 +20,9 @@ func (w *Worker) AppendHeaders(dst []event.Header, source, flow int, in []event.
 	}
 	w.scope.Domain, w.scope.Owner.Known = d, false
 	w.headers = w.headers[:0]
+	if w.kind.selves != nil {
+		w.searchFor()
+	}
 	for i := range in {
 		for j := range allowed {
 			if w.kind.signal && !allowed[j].pseudonym {
@@ -28,10 +31,10 @@ func (w *Worker) AppendHeaders(dst []event.Header, source, flow int, in []event.
 			if string(allowed[j].name) != string(in[i].Key) || in[i].Value == nil || !utf8.Valid(in[i].Value) {
 				continue
 			}
-			w.quoted = transform.AppendString(w.quoted[:0], in[i].Value)
-			start := len(w.headers)
+			from, start := len(w.quoted), len(w.headers)
+			w.quoted = transform.AppendString(w.quoted, in[i].Value) // each has a place of its own: what is found in texts is kept by it
 			var verdict transform.Verdict
-			w.current = transform.Value{Kind: transform.String, Text: in[i].Value, Raw: w.quoted}
+			w.current = transform.Value{Kind: transform.String, Text: in[i].Value, Raw: w.quoted[from:]}
 			if id := allowed[j].person; id != nil && id.Secret(&w.asked, &w.current, w.scope) != transform.Done {
 				continue // the recipient may not know of whom it names
 			}

@@ -60,6 +60,8 @@ func (c *compiler) technique(l *policy.Leaf, d *policy.Decision) (transform.Tech
 		return transform.NewEmailDomain(), nil
 	case policy.Host:
 		return transform.NewHost(), nil
+	case policy.InText:
+		return c.inText(l, t.Text)
 	case policy.Replace:
 		return transform.NewReplace(constant(*t.Value))
 	case policy.Blank:

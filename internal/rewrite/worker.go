@@ -6,6 +6,7 @@ import (
 	"hash/maphash"
 	"slices"
 
+	"github.com/nymstream/nymstream/internal/detect"
 	"github.com/nymstream/nymstream/internal/event"
 	"github.com/nymstream/nymstream/internal/keyring"
 	"github.com/nymstream/nymstream/internal/transform"
@@ -49,6 +50,9 @@ type Worker struct {
 	names   map[uint64]struct{} // of members whose names are data, written so far
 	seed    maphash.Seed
 	answers map[answered]bool // to conditions of cases, of the element at hand
+
+	selvesRead bool // whether the event's own names were collected
+	selfText   []byte
 	elements
 }
 
@@ -58,6 +62,7 @@ type Step struct {
 	Offset        int // of the leaf's token in the payload
 	Before, After []byte
 	Verdict       transform.Verdict
+	Found         []detect.Finding // in a text that was searched
 }
 
 // MaxBytes is the size above which a payload is refused.
@@ -68,6 +73,7 @@ func (p *Program) Worker() *Worker {
 	w := &Worker{program: p, misfits: make([]uint64, len(p.Plan.Flows)), scope: transform.NewScope(transform.ScopeOptions{Keys: p.options.SealKeys})}
 	w.unfitting = make([]misfit, 0, mostMisfits)
 	w.answers = map[answered]bool{}
+	w.scope.Self.Person = w.named
 	w.names, w.seed = map[uint64]struct{}{}, maphash.MakeSeed()
 	w.maxDepth, w.maxFields = p.options.MaxDepth, p.options.MaxFields
 	return w
@@ -141,7 +147,8 @@ func (k *kindOf) among(array *node) bool {
 
 // collect takes in the people whom the event names, as far as anybody asks for them.
 func (w *Worker) collect() {
-	w.scope.People.Reset()
+	w.scope.NewEvent()
+	w.selvesRead, w.quoted = false, w.quoted[:0]
 	w.answers = emptied(w.answers)
 	tape, people := w.tape, w.kind.people
 	for i := range tape {
@@ -159,7 +166,11 @@ func (w *Worker) person(at int32, id *transform.Identity) int {
 	if n := int(e.subject) - 1; n >= 0 && w.scope.People.Is(n, id) {
 		return n
 	}
-	return w.scope.People.Add(id, w.value(e))
+	n := w.scope.People.Add(id, w.value(e))
+	if e.subject == 0 {
+		e.subject = int32(n) + 1
+	}
+	return n
 }
 
 // findSubject looks for who acts: all who stand at the first of the event's subject paths where somebody does.
@@ -239,27 +250,6 @@ func (w *Worker) Acting() []int32 { return w.acting }
 
 // HasSubject tells whether somebody acts in the event, or the pack says that nobody does.
 func (w *Worker) HasSubject() bool { return w.subject >= 0 || w.kind.none }
-
-// Consents gives how many places there are where the event at hand may carry what people agreed to.
-func (w *Worker) Consents() int { return len(w.source.consents) }
-
-// Consent gives what stands at such a place: its form, and the text of a string or the JSON of anything else, which is clear and
-// valid until the next text; false: nothing stands there.
-func (w *Worker) Consent(place int) (form string, value []byte, ok bool) {
-	p := &w.source.consents[place]
-	for i, n := range p.nodes {
-		for at := w.slots[p.slots[i]]; at >= 0; at = w.following(at, n) {
-			switch e := &w.tape[at]; {
-			case e.kind == kind(transform.Null):
-			case e.container() && e.kind != document:
-				return p.form, w.payload[e.start:w.scanner.skip(int(e.start), 0)], true
-			default:
-				return p.form, w.text(e), true
-			}
-		}
-	}
-	return "", nil, false
-}
 
 // Splits tells whether the source's records hold several events each.
 func (w *Worker) Splits(source int) bool { return w.program.sources[source].trie.splits }
@@ -426,11 +416,11 @@ func (w *Worker) Trim() {
 	if cap(w.tape) > usual/32 {
 		w.tape = nil
 	}
-	w.scope.People.Trim()
+	w.scope.Trim()
 	if cap(w.whole) > usual/32 {
 		w.whole = nil
 	}
-	for _, b := range []*[]byte{&w.decoded, &w.other, &w.headers, &w.quoted, &w.key, &w.inner, &w.arena} {
+	for _, b := range []*[]byte{&w.decoded, &w.other, &w.headers, &w.quoted, &w.key, &w.inner, &w.arena, &w.selfText} {
 		if cap(*b) > usual {
 			*b = nil
 		}

@@ -23,6 +23,7 @@ type workspace struct {
 	digest [16]byte
 	nonces nonces
 	keys   *keyCache
+	prose  prose
 }
 
 // ScopeOptions size what a worker keeps. The zero value is good.

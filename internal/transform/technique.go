@@ -52,6 +52,7 @@ type Scope struct {
 	Owner   Owner           // whose leaf this is; sealed leaves are bound to it
 	People  Subjects        // whom the record names
 	Secrets Registry        // where people's secrets are kept; nil: they are derived from the identifier
+	Self    Self            // the event's own names, for its texts
 
 	workspace // what a call needs while it lasts, and the keys worth keeping; see scope.go
 }
