@@ -29,6 +29,7 @@ format: ## fails when gofmt would change a file
 vet: ## go vet, with the tags of all tests
 	go vet ./...
 	go vet -tags kafka,chaos,bench,people ./...
+	go vet -tags nextformat ./internal/...
 
 lint: ## golangci-lint, pinned; skipped with a message where it cannot be had
 	@if [ -x $(LINT) ] || GOBIN=$(dir $(LINT)) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION); \
@@ -41,6 +42,7 @@ vuln: ## govulncheck, pinned; skipped with a message where it or its database ca
 
 test: ## all tests that need nothing but Go
 	go test -shuffle=on ./...
+	go test -tags nextformat -run Upgrade ./internal/subject ./internal/app
 
 test-race: ## the same under the race detector; needs a C compiler
 	CGO_ENABLED=1 go test -race -shuffle=on ./...
@@ -50,8 +52,9 @@ test-kafka: ## end to end on real brokers, both versions
 	  NYMSTREAM_KAFKA_REQUIRED=1 scripts/with-kafka.sh -v $$version -s -- go test -tags kafka -count=1 -shuffle=on ./internal/stream/... ./internal/app/... ./test/kafka/... || exit; \
 	done
 
-test-postgres: ## the store on a PostgreSQL of its own
-	NYMSTREAM_POSTGRES_REQUIRED=1 scripts/with-postgres.sh -- go test -count=1 -shuffle=on ./internal/store/...
+test-postgres: ## the store, and the example of a recipient's database, on a PostgreSQL of its own
+	NYMSTREAM_POSTGRES_REQUIRED=1 scripts/with-postgres.sh -- go test -count=1 -shuffle=on ./internal/store/... ./examples/deletions
+	NYMSTREAM_POSTGRES_REQUIRED=1 scripts/with-postgres.sh -- go test -tags nextformat -count=1 -run UpgradeInstanceByInstance ./internal/app
 
 test-kms: ## keys under a real OpenBao, and a double of AWS KMS
 	scripts/with-kms.sh go test -count=1 -run 'OpenBao|Moto' ./internal/keyring
@@ -70,6 +73,16 @@ bench: ## what sanitizing costs: the rewrite alone, and Kafka to Kafka beside ot
 
 bench-peers: ## the same work by others, beside ours; BENCH_QUICK=1 for a look, BENCH_JSON=FILE and BENCH_SVG=FILE keep the figures
 	scripts/with-kafka.sh -- go test -tags bench -count=1 -v -timeout 3h -run 'TestBenchPeers$$' ./bench
+
+.PHONY: bench-detect eval-detect model
+bench-detect: ## finding personal data in labelled texts, beside Presidio
+	bench/detect/run.sh
+
+eval-detect: ## precision and recall of what is found in labelled texts, by kind and source, beside the table in docs/DETECTION.md
+	go test -count=1 -v -run TestEval ./internal/detect/...
+
+model: ## train what finds names anew, on the labelled texts in CORPUS, and measure it in four folds
+	go run ./internal/detect/names/train -corpus $(or $(CORPUS),../shared/pii/public.jsonl)
 
 pgo: ## record the profile that releases are optimized by
 	$(MAKE) bench BENCH_ROUNDS=1 BENCH_PROFILE=$(CACHE)/pgo

@@ -96,7 +96,7 @@ func (f *Follower) nextBeat() *message {
 	}
 	f.sent[f.number] = now
 	return &message{
-		kind: kindBeat, instance: f.opts.Instance, number: f.number, born: max(f.born, 0), applied: f.known(), level: f.opts.Level, store: f.store, plan: plan,
+		kind: kindBeat, instance: f.opts.Instance, number: f.number, born: max(f.born, 0), applied: f.known(), reads: f.opts.Reads, store: f.store, plan: plan,
 	}
 }
 
@@ -156,7 +156,7 @@ type peer struct {
 	number   uint64
 	seen     time.Time
 	applied  int64
-	level    int
+	reads    int
 	plan     [32]byte
 }
 
@@ -219,7 +219,7 @@ type Instance struct {
 	Live    bool          `json:"live"`
 	Silent  time.Duration `json:"silent_ns"` // since its newest beat was read
 	Applied int64         `json:"applied"`   // offset of the newest announcement it has acknowledged, or of a later message; -1: none
-	Level   int           `json:"level"`     // of the format it writes
+	Reads   int           `json:"reads"`     // newest format of the store's rows that its build reads
 	Plan    string        `json:"plan"`      // hash of the plan at work, hexadecimal
 }
 
@@ -232,8 +232,28 @@ func (f *Follower) Instances() []Instance {
 	for s, p := range f.peers {
 		silent := age(p.seen, now)
 		all = append(all, Instance{Name: p.instance, Session: hex.EncodeToString(s[:]), Self: s == f.session, Live: silent <= f.opts.Live,
-			Silent: silent, Applied: p.applied, Level: p.level, Plan: hex.EncodeToString(p.plan[:])})
+			Silent: silent, Applied: p.applied, Reads: p.reads, Plan: hex.EncodeToString(p.plan[:])})
 	}
 	slices.SortFunc(all, func(a, b Instance) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Session, b.Session)) })
 	return all
+}
+
+// Heard gives those that live, by name, once none can be unknown: this one has followed the log for Live. Run must be at work. The error
+// is ctx's, or the one of class event.ErrFatal that ends Run.
+func (f *Follower) Heard(ctx context.Context) ([]Instance, error) {
+	for {
+		f.mu.Lock()
+		now := f.opts.Now()
+		fatal, whole := f.fatal, f.current(now) && age(f.placed, now) > f.opts.Live
+		f.mu.Unlock()
+		switch {
+		case fatal != nil:
+			return nil, fatal
+		case whole:
+			return slices.DeleteFunc(f.Instances(), func(i Instance) bool { return !i.Live }), nil
+		}
+		if err := wait(ctx, f.opts.Beat/10); err != nil {
+			return nil, err
+		}
+	}
 }

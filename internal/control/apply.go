@@ -137,17 +137,14 @@ func (f *Follower) heard(m *message, offset int64) error {
 	} else if m.number <= p.number {
 		return nil // written twice
 	}
-	*p = peer{instance: m.instance, number: m.number, seen: now, applied: m.applied, level: m.level, plan: m.plan}
+	*p = peer{instance: m.instance, number: m.number, seen: now, applied: m.applied, reads: max(m.reads, 1), plan: m.plan}
 	f.move()
 	return nil
 }
 
 // agrees refuses to work beside an instance that differs. Of two the one that came later ends, so that a wrong setting
-// does not stop those at work; one that writes a newer format ends all that cannot read it.
+// does not stop those at work. Releases may differ: what is stored is written in a format that all of them read.
 func (f *Follower) agrees(m *message, offset int64) (bool, error) {
-	if m.level > f.opts.Reads {
-		return false, fmt.Errorf("instance %q writes format level %d and this release reads %d; run the newer release: %w", m.instance, m.level, f.opts.Reads, event.ErrFatal)
-	}
 	if m.store == f.store {
 		return true, nil
 	}

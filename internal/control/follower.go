@@ -52,8 +52,7 @@ type Options struct {
 	Store    string // its id; "" for none
 	Instance string
 
-	Level int // format level that this instance writes
-	Reads int // the highest that it can read; default Level
+	Reads int // newest format of the store's rows that this build reads; default 1
 
 	Beat   time.Duration // default 500 ms: between two beats
 	Stale  time.Duration // default 2 s: how old what is known may be
@@ -136,7 +135,7 @@ func (o *Options) validate() error {
 	}{
 		{o.Log == nil, "no log"}, {o.MAC == nil, "no MAC"}, {o.Evictions == nil, "no evictions"}, {o.Tenant == "", "no tenant"},
 		{o.Keyring == "", "no keyring id"}, {o.Instance == "", "no instance name"}, {len(o.Instance) > mostText, "an instance name above 255 bytes"},
-		{o.Level < 0 || o.Reads < o.Level, "a format level that this release cannot read itself"},
+		{o.Reads < 1, "a format of rows below 1"},
 		{min(o.Beat, o.Stale, o.Merged, o.Live, o.Listen, o.Settle) < 0, "a negative duration"},
 		{o.Beat > o.Stale/2, "beats rarer than twice within the time after which they are stale"},
 	} {
@@ -160,7 +159,7 @@ func (o *Options) setDefaults() {
 		o.Listen = 2 * o.Beat
 	}
 	if o.Reads == 0 {
-		o.Reads = o.Level
+		o.Reads = 1
 	}
 	if o.Pending == nil {
 		o.Pending = func() time.Time { return time.Time{} }

@@ -262,22 +262,13 @@ func TestWhoDiffersMayNotJoin(t *testing.T) {
 func TestNewerFormatsEndOlderReleases(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newMemory()
-		older := join(t, log, "older", func(o *Options) { o.Level, o.Reads = 1, 2 })
-		newer := join(t, log, "newer", func(o *Options) { o.Level, o.Reads = 2, 2 })
-		time.Sleep(2 * time.Second)
-		older.wantFresh(time.Time{}, nil)
-		newest := join(t, log, "newest", func(o *Options) { o.Level, o.Reads = 3, 3 })
-		for _, i := range []*instance{older, newer} {
-			if err := i.refusal(); err == nil || !strings.Contains(err.Error(), "run the newer release") {
-				t.Errorf("got %v", err)
-			}
-		}
-		value, err := newest.codec.sealAs(format+1, []byte("who knows"))
+		a := join(t, log, "a")
+		value, err := a.codec.sealAs(format+1, []byte("who knows"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		log.append(event.Record{Value: value})
-		if err := newest.refusal(); err == nil || !strings.Contains(err.Error(), "newer release") {
+		if err := a.refusal(); err == nil || !strings.Contains(err.Error(), "newer release") {
 			t.Errorf("a genuine message of the next format: got %v", err)
 		}
 	})
@@ -459,11 +450,11 @@ func TestOptions(t *testing.T) {
 		t.Errorf("the least: %v", err)
 	}
 	for want, edit := range map[string]func(*Options){
-		"no log":             func(o *Options) { o.Log = nil },
-		"no instance name":   func(o *Options) { o.Instance = "" },
-		"negative duration":  func(o *Options) { o.Live = -1 },
-		"cannot read itself": func(o *Options) { o.Level, o.Reads = 2, 1 },
-		"beats rarer":        func(o *Options) { o.Stale = 900 * time.Millisecond },
+		"no log":            func(o *Options) { o.Log = nil },
+		"no instance name":  func(o *Options) { o.Instance = "" },
+		"negative duration": func(o *Options) { o.Live = -1 },
+		"rows below 1":      func(o *Options) { o.Reads = -1 },
+		"beats rarer":       func(o *Options) { o.Stale = 900 * time.Millisecond },
 	} {
 		bad := good
 		edit(&bad)

@@ -3,6 +3,7 @@
 package control
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -277,5 +278,26 @@ func TestLeaseOfANewerRelease(t *testing.T) {
 	}
 	if _, err := NewLease(store, "", "a", ttl, nil); err == nil {
 		t.Error("a lease without a name was made")
+	}
+}
+
+// A lease of the first release is read for ever, and written as it was.
+func TestFrozenLease(t *testing.T) {
+	frozen := []byte{leaseFormat, 1, 2, 3, 4, 5, 6, 7, 8, 1, 'a', 0xe0, 0xd4, 3}
+	rows := newTable()
+	l, err := NewLease(rows, "signals", "a", time.Minute, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.token = [8]byte{1, 2, 3, 4, 5, 6, 7, 8}
+	if mine, free, err := l.read(&subject.Row{Version: 1, Body: frozen}, time.Now()); err != nil || !mine || free {
+		t.Errorf("read: mine %v, free %v, %v", mine, free, err)
+	}
+	if held, err := l.Take(t.Context()); err != nil || !held || !bytes.Equal(rows.rows[l.key].Body, frozen) {
+		t.Errorf("written as %x, %v", rows.rows[l.key].Body, err)
+	}
+	newer := append([]byte{leaseFormat + 1}, frozen[1:]...)
+	if _, _, err := l.read(&subject.Row{Version: 2, Body: newer}, time.Now()); !errors.Is(err, ErrLeaseFormat) {
+		t.Errorf("of the next format: got %v", err)
 	}
 }

@@ -22,7 +22,7 @@ import (
 // message is genuine. In format 1 the body is a kind, 1 byte, the session that wrote it, 8 bytes, and
 //
 //	hello    instance, a text
-//	beat     instance, a text · number · born · applied + 1 · level · store, 8 bytes · plan, 32 bytes
+//	beat     instance, a text · number · born · applied + 1 · reads · store, 8 bytes · plan, 32 bytes
 //	changed  tightened, 1 byte · keys, 16 bytes each
 //	plan     hash, 32 bytes
 //	bye      nothing
@@ -62,7 +62,7 @@ type message struct {
 	number    uint64
 	born      int64 // offset of the session's hello
 	applied   int64 // offset up to which nothing in hand was decided without; -1: none
-	level     int
+	reads     int   // newest format of the store's rows that the session reads; 0: from before it was told, the first
 	store     origin
 	plan      [32]byte
 	tightened bool
@@ -153,7 +153,7 @@ func (m *message) append(out []byte) []byte {
 		out = appendText(out, m.instance)
 	case kindBeat:
 		out = appendText(out, m.instance)
-		for _, n := range []uint64{m.number, uint64(m.born), uint64(m.applied + 1), uint64(m.level)} {
+		for _, n := range []uint64{m.number, uint64(m.born), uint64(m.applied + 1), uint64(m.reads)} {
 			out = binary.AppendUvarint(out, n)
 		}
 		out = append(append(out, m.store[:]...), m.plan[:]...)
@@ -181,7 +181,7 @@ func (m *message) read(r *reader) bool {
 		m.instance = string(r.text())
 	case kindBeat:
 		m.instance = string(r.text())
-		m.number, m.born, m.applied, m.level = r.uint(), int64(r.uint()), int64(r.uint())-1, int(r.uint())
+		m.number, m.born, m.applied, m.reads = r.uint(), int64(r.uint()), int64(r.uint())-1, int(r.uint())
 		m.store, m.plan = origin(r.fixed(8)), [32]byte(r.fixed(32))
 	case kindChanged:
 		m.tightened = r.byte() != 0
@@ -201,7 +201,7 @@ func (m *message) read(r *reader) bool {
 	default:
 		return false
 	}
-	return !r.bad && len(r.rest) == 0 && m.born >= 0 && m.applied >= -1 && m.asOf >= -1 && m.level >= 0
+	return !r.bad && len(r.rest) == 0 && m.born >= 0 && m.applied >= -1 && m.asOf >= -1 && m.reads >= 0
 }
 
 func appendText(out []byte, s string) []byte {

@@ -19,10 +19,11 @@ func frozen() map[string]message {
 	s := session{1, 2, 3, 4, 5, 6, 7, 8}
 	return map[string]message{
 		"6e796d6301bb1b420ebed0983a10042b8d79046df7a68697bd89cf4d1d530101020304050607080161":                                                                                           {kind: kindHello, session: s, instance: "a"},
-		"6e796d6301bb1b420ebed0983a10e16730afe66bcc004233be09a79805000201020304050607080161ac0207000109000000000000000a00000000000000000000000000000000000000000000000000000000000000": {kind: kindBeat, session: s, instance: "a", number: 300, born: 7, applied: -1, level: 1, store: origin{9}, plan: [32]byte{10}},
+		"6e796d6301bb1b420ebed0983a10e16730afe66bcc004233be09a79805000201020304050607080161ac0207000109000000000000000a00000000000000000000000000000000000000000000000000000000000000": {kind: kindBeat, session: s, instance: "a", number: 300, born: 7, applied: -1, reads: 1, store: origin{9}, plan: [32]byte{10}},
 		"6e796d6301bb1b420ebed0983a1082ae2cfacee77e8c053109f9611fd05803010203040506070801020b0000000000000000000000000000000c000000000000000000000000000000":                           {kind: kindChanged, session: s, tightened: true, keys: []Key{{11}, {12}}},
 		"6e796d6301bb1b420ebed0983a100e27686eab651a0083c79110f039e9fe0401020304050607080d00000000000000000000000000000000000000000000000000000000000000":                               {kind: kindPlan, session: s, plan: [32]byte{13}},
 		"6e796d6301bb1b420ebed0983a107ef43b793989e3e716f217536e0242e7050102030405060708":                                                                                               {kind: kindBye, session: s},
+		"6e796d6301bb1b420ebed0983a102ee1ff7dab74687f605e355215d91cc1060102030405060708ac02":                                                                                           {kind: kindMerged, session: s, asOf: 299},
 	}
 }
 
@@ -44,7 +45,7 @@ func TestFrozenMessages(t *testing.T) {
 
 func anyMessage() *rapid.Generator[*message] {
 	return rapid.Custom(func(t *rapid.T) *message {
-		m := &message{kind: rapid.ByteRange(kindHello, kindBye).Draw(t, "kind")}
+		m := &message{kind: rapid.ByteRange(kindHello, kindMerged).Draw(t, "kind")}
 		bytes := func(n int, name string) []byte { return rapid.SliceOfN(rapid.Byte(), n, n).Draw(t, name) }
 		m.session = session(bytes(8, "session"))
 		switch m.kind {
@@ -53,7 +54,7 @@ func anyMessage() *rapid.Generator[*message] {
 		case kindBeat:
 			m.instance = rapid.StringN(1, 50, mostText).Draw(t, "instance")
 			m.number, m.born, m.applied = rapid.Uint64().Draw(t, "number"), rapid.Int64Min(0).Draw(t, "born"), rapid.Int64Range(-1, 1<<60).Draw(t, "applied")
-			m.level, m.store, m.plan = rapid.IntMin(0).Draw(t, "level"), origin(bytes(8, "store")), [32]byte(bytes(32, "plan"))
+			m.reads, m.store, m.plan = rapid.IntMin(0).Draw(t, "reads"), origin(bytes(8, "store")), [32]byte(bytes(32, "plan"))
 		case kindChanged:
 			m.tightened = rapid.Bool().Draw(t, "tightened")
 			m.keys = make([]Key, rapid.IntRange(0, 20).Draw(t, "keys"))
@@ -62,6 +63,8 @@ func anyMessage() *rapid.Generator[*message] {
 			}
 		case kindPlan:
 			m.plan = [32]byte(bytes(32, "plan"))
+		case kindMerged:
+			m.asOf = rapid.Int64Range(-1, 1<<60).Draw(t, "as of")
 		}
 		return m
 	})

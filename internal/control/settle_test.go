@@ -97,20 +97,59 @@ func TestSettledEndsWithItsContext(t *testing.T) {
 func TestInstances(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newMemory()
-		a, b := join(t, log, "a", func(o *Options) { o.Level = 3 }), join(t, log, "b", func(o *Options) { o.Level, o.Reads = 2, 3; o.Plan = func() [32]byte { return [32]byte{0xab} } })
+		a := join(t, log, "a", func(o *Options) { o.Reads = 3 })
+		b := join(t, log, "b", func(o *Options) { o.Plan = func() [32]byte { return [32]byte{0xab} } })
 		time.Sleep(time.Second)
 		got := a.Instances()
-		if len(got) != 2 || got[0].Name != "a" || !got[0].Self || got[1].Self || got[0].Level != 3 || got[1].Level != 2 || got[1].Plan[:4] != "ab00" || got[0].Session == got[1].Session {
+		if len(got) != 2 || got[0].Name != "a" || !got[0].Self || got[1].Self || got[0].Reads != 3 || got[1].Reads != 1 || got[1].Plan[:4] != "ab00" || got[0].Session == got[1].Session {
 			t.Errorf("got %+v", got)
 		}
 		first := got[1].Session
 		b.leave()
-		b = join(t, log, "b", func(o *Options) { o.Reads = 3 })
+		b = join(t, log, "b")
 		time.Sleep(time.Second)
 		if got := a.Instances(); len(got) != 2 || got[1].Session == first {
 			t.Errorf("after a restart of b: got %+v", got)
 		}
 		a.leave()
 		b.leave()
+	})
+}
+
+// Heard does not answer before whoever lives must have been heard, and leaves out who has gone or fallen silent.
+func TestHeardKnowsAllThatLive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := newMemory()
+		older := join(t, log, "older")
+		gone := join(t, log, "gone")
+		silent := join(t, log, "silent")
+		time.Sleep(5 * time.Second)
+		gone.leave()
+		a := start(t, log, "a", func(o *Options) { o.Reads = 2 })
+		began := time.Now()
+		got, err := a.Heard(t.Context())
+		if took := time.Since(began); err != nil || took < 3*time.Second || took > 4*time.Second {
+			t.Errorf("after %v: %v", took, err)
+		}
+		if len(got) != 3 || got[0].Name != "a" || got[0].Reads != 2 || got[1].Name != "older" || got[1].Reads != 1 || got[2].Name != "silent" {
+			t.Errorf("got %+v", got)
+		}
+		silent.wire.set(func(w *faults) { w.down, w.frozen = true, true })
+		time.Sleep(5 * time.Second)
+		if got, err := a.Heard(t.Context()); err != nil || len(got) != 2 {
+			t.Errorf("one is silent: got %+v, %v", got, err)
+		}
+		older.leave()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		a.wire.set(func(w *faults) { w.down, w.frozen = true, true })
+		time.Sleep(5 * time.Second)
+		if _, err := a.Heard(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("cut off from the log: got %v", err)
+		}
+		for _, i := range []*instance{a, silent} {
+			i.wire.set(func(w *faults) { *w = faults{} })
+			i.leave()
+		}
 	})
 }

@@ -50,6 +50,7 @@ type BackupTail struct {
 	Secrets    map[int]int64   `json:"secrets"`    // people's secrets by the store epoch they are sealed in
 	Unreadable int64           `json:"unreadable"` // rows of people that do not read; they are kept as they are
 	Digest     []byte          `json:"digest"`     // SHA-256 of all rows
+	Format     int             `json:"format"`     // of the store; 0: the first
 }
 
 // Backup writes a backup of the store while it is used: people, outbox, requests, data keys, and what else is the store's own for
@@ -89,6 +90,9 @@ func (d *Directory) backup(ctx context.Context, w io.Writer) (info BackupInfo, e
 		return info, err
 	}
 	kept = slices.DeleteFunc(kept, func(r Row) bool { return r.Version == 0 })
+	if b.tail.Format, err = StoreFormat(ctx, d.store); err != nil { // now: no row is newer
+		return info, err
+	}
 	if err := errors.Join(b.rows(Meta, kept), b.end()); err != nil {
 		return info, err
 	}

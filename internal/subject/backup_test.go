@@ -306,22 +306,24 @@ func (n *narrow) Write(p []byte) (int, error) {
 
 const backupFixture = "testdata/backup_v1.bin"
 
-// fixtureKeys is a keyring whose files never change.
-func fixtureKeys(t *testing.T) *keyring.Keyring {
+// fixtureKeys is a keyring whose files never change, and its reveal key.
+func fixtureKeys(t *testing.T) (*keyring.Keyring, *keyring.RevealKey) {
 	t.Helper()
 	dir := t.TempDir()
-	for _, name := range []string{"keyring.json", "kek"} {
+	for _, name := range []string{"keyring.json", "kek", "reveal.json", "reveal.kek"} {
 		data, err := os.ReadFile(filepath.Join("../keyring/testdata/keyring-roles", name))
 		must(t, err)
 		must(t, os.WriteFile(filepath.Join(dir, name), data, 0o600))
 	}
 	keys, err := keyring.Open(dir, keyring.OpenOptions{})
 	must(t, err)
-	return keys
+	reveal, err := keyring.OpenReveal(filepath.Join(dir, "reveal.json"), nil)
+	must(t, err)
+	return keys, reveal
 }
 
 func TestBackupsOfTheFirstReleaseAreRead(t *testing.T) {
-	keys := fixtureKeys(t)
+	keys, reveal := fixtureKeys(t)
 	if f := flag.Lookup("update"); f != nil && f.Value.String() == "true" {
 		h := openHouse(t, keys)
 		h.create("42")
@@ -343,6 +345,25 @@ func TestBackupsOfTheFirstReleaseAreRead(t *testing.T) {
 	}
 	if string(bodyOf(t, h.store, subject.Requests, subject.Key{1})) != "request" {
 		t.Error("the request is another now")
+	}
+	sealed := 0
+	must(t, h.Scan(t.Context(), func(v *subject.View) error {
+		if len(v.Identity) == 0 {
+			return nil
+		}
+		sealed++
+		made, wrapped, err := subject.ParseDataKey(bodyOf(t, h.store, subject.DataKeys, v.DataKey))
+		must(t, err)
+		dataKey, err := reveal.Unwrap(wrapped, subject.DataKeyContext(v.DataKey))
+		must(t, err)
+		id, err := subject.OpenIdentity(dataKey, v.Key, v.Generation, v.Identity)
+		if err != nil || made != start.UnixMilli() || id.Instance != "mastodon" || id.Type != "account" || string(id.Canonical) != "42" {
+			t.Errorf("the identity is another now: %v", err)
+		}
+		return nil
+	}))
+	if sealed != 1 {
+		t.Errorf("%d sealed identities", sealed)
 	}
 }
 

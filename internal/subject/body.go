@@ -11,9 +11,6 @@ import (
 	"github.com/nymstream/nymstream/internal/event"
 )
 
-// bodyFormat is the first byte of every body of a person's row.
-const bodyFormat = 1
-
 // ErrFormat means a row that a newer release wrote: nothing may be decided about its person.
 var ErrFormat = fmt.Errorf("row of an unknown format; run the release that wrote it: %w", event.ErrFatal)
 
@@ -22,14 +19,16 @@ var ErrDamaged = fmt.Errorf("row is damaged; restore the store from a backup: %w
 
 // body is a person's row in memory. Its encoding, in order:
 //
-//	format 1 ‖ state ‖ generation ‖ erased at ‖ not before ‖ last seen
+//	format ‖ state ‖ generation ‖ erased at ‖ not before ‖ last seen
 //	‖ length, and if not 0: secret's store epoch ‖ sealed secret
 //	‖ length, and if not 0: data key's number, 8 bytes ‖ sealed identity
 //	‖ count ‖ of each link: key, 16 bytes ‖ from ‖ twice to less from, plus one where key is the account
-//	‖ standing
+//	‖ what formats after the first add ‖ standing
 //
 // Format and state are a byte each, times signed varints, the other numbers uvarints (encoding/binary); last seen is a day. Lengths are of the sealed bytes alone. Slices belong to the bytes that were parsed.
 type body struct {
+	added
+	format     byte // of the row it was parsed from; 0: of none
 	state      State
 	generation uint32
 	erasedAt   int64
@@ -43,8 +42,10 @@ type body struct {
 	links      []Link
 }
 
-func (b *body) append(dst []byte) []byte {
-	dst = append(dst, bodyFormat, byte(b.state))
+// append writes b in a format, or in the newer one that it was read in.
+func (b *body) append(dst []byte, format byte) []byte {
+	format = max(firstFormat, format, b.format)
+	dst = append(dst, format, byte(b.state))
 	dst = binary.AppendUvarint(dst, uint64(b.generation))
 	dst = binary.AppendVarint(dst, b.erasedAt)
 	dst = binary.AppendVarint(dst, b.notBefore)
@@ -65,7 +66,7 @@ func (b *body) append(dst []byte) []byte {
 		dst = binary.AppendVarint(dst, l.From)
 		dst = binary.AppendUvarint(dst, uint64(l.To-l.From)<<1|role(l.Account))
 	}
-	return b.standing.AppendBinary(dst)
+	return b.standing.AppendBinary(b.added.append(dst, format, b))
 }
 
 func role(account bool) uint64 {
@@ -81,7 +82,7 @@ func (b *body) parse(raw []byte) error {
 	if len(raw) == 0 {
 		return nil
 	}
-	if raw[0] != bodyFormat {
+	if b.format = raw[0]; b.format < firstFormat || b.format > NewestFormat {
 		return ErrFormat
 	}
 	r := reader{left: raw[1:]}
@@ -106,6 +107,7 @@ func (b *body) parse(raw []byte) error {
 		l.To, l.Account = l.From+int64(length>>1), length&1 == 1
 		b.links = append(b.links, l)
 	}
+	b.added.parse(b.format, &r)
 	if r.failed || b.state == StateNone || b.state >= states || b.generation == 0 {
 		return ErrDamaged
 	}

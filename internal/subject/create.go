@@ -132,7 +132,7 @@ func (c *creation) make() error {
 		}
 		c.give(p, n, &b)
 		start := len(c.bodies)
-		c.bodies = b.append(c.bodies)
+		c.bodies = c.encode(c.bodies, &b)
 		row.Body = c.bodies[start:len(c.bodies):len(c.bodies)]
 		at := len(c.made)
 		c.rows[at], c.people[at] = row, n

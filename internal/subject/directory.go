@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/nymstream/nymstream/internal/event"
@@ -32,6 +33,7 @@ type Directory struct {
 	now      func() time.Time
 	cache    *cache
 	dataKeys dataKeys
+	format   atomic.Int32 // that is written, see UseFormat
 }
 
 // NewDirectory makes a directory with nobody in memory.

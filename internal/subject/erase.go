@@ -68,7 +68,7 @@ func (d *Directory) erase(ctx context.Context, key Key, at int64, more func(was 
 	if !changed {
 		return e, true, nil
 	}
-	changes := []Change{{People, Row{Key: key, Version: rows[0].Version, Body: b.append(nil)}}}
+	changes := []Change{{People, Row{Key: key, Version: rows[0].Version, Body: d.encode(nil, &b)}}}
 	if ended {
 		e.Was = was
 		if more != nil {

@@ -217,7 +217,7 @@ func (l *linking) changes() (changes []Change) {
 		if r.body.state == StateNone {
 			r.body.begin()
 		}
-		changes = append(changes, Change{People, Row{Key: r.row.Key, Version: r.row.Version, Body: r.body.append(nil)}})
+		changes = append(changes, Change{People, Row{Key: r.row.Key, Version: r.row.Version, Body: l.encode(nil, &r.body)}})
 	}
 	return changes
 }

@@ -35,11 +35,15 @@ const (
 	restoreBytes  = 1 << 20 // of bodies written at a time, and at most one more
 )
 
-// Ready refuses a store whose restore has not come to its end: ErrRestoring. Ask it before a store is used.
+// Ready refuses a store whose restore has not come to its end, ErrRestoring, and one that a newer release finalized, ErrFinalized. Ask
+// it before a store is used.
 func Ready(ctx context.Context, s Store) error {
 	mark, err := restoringMark(ctx, s)
 	if err == nil && mark.Version > 0 {
 		err = ErrRestoring
+	}
+	if err == nil {
+		_, err = StoreFormat(ctx, s)
 	}
 	return err
 }
@@ -208,7 +212,7 @@ func insert(ctx context.Context, s Store, space Space, rows []Row) error {
 	return err
 }
 
-// bring writes the rows of a backup, and where the ledger goes on.
+// bring writes the rows of a backup, their format, and where the ledger goes on.
 func bring(ctx context.Context, s Store, b *backupReader) error {
 	var rows []Row
 	space, size := People, 0
@@ -233,14 +237,24 @@ func bring(ctx context.Context, s Store, b *backupReader) error {
 	if err == nil {
 		err = flush()
 	}
-	if err != nil || len(b.info.Ledger) == 0 {
-		return err
-	}
-	position, err := json.Marshal(b.info.Ledger)
 	if err != nil {
 		return err
 	}
-	return insert(ctx, s, Meta, []Row{{Key: MetaKey(LedgerRow), Body: position}})
+	var own []Row
+	if b.info.Format > firstFormat {
+		own = append(own, Row{Key: MetaKey(formatName), Body: binary.AppendUvarint(nil, uint64(b.info.Format))})
+	}
+	if len(b.info.Ledger) > 0 {
+		position, err := json.Marshal(b.info.Ledger)
+		if err != nil {
+			return err
+		}
+		own = append(own, Row{Key: MetaKey(LedgerRow), Body: position})
+	}
+	if len(own) == 0 {
+		return nil
+	}
+	return insert(ctx, s, Meta, own)
 }
 
 // finishRestore gives the store a new id and takes the mark away, both or neither.
@@ -341,6 +355,9 @@ func (b *backupReader) end() error {
 	}
 	if json.Unmarshal(raw, &b.info.BackupTail) != nil {
 		return ErrBackup
+	}
+	if b.info.Format > NewestFormat {
+		return ErrBackupFormat
 	}
 	if _, err := b.from.ReadByte(); !errors.Is(err, io.EOF) {
 		return cmp.Or(err, ErrBackup)

@@ -39,7 +39,7 @@ func (d *Directory) swap(ctx context.Context, rows []Row, numbers []int, change 
 				return err
 			}
 			if write {
-				rows[n] = Row{Key: rows[i].Key, Version: rows[i].Version, Body: b.append(nil)}
+				rows[n] = Row{Key: rows[i].Key, Version: rows[i].Version, Body: d.encode(nil, &b)}
 				numbers[n] = numbers[i]
 				n++
 			}
