@@ -48,10 +48,13 @@ type Config struct {
 	Limits Limits `yaml:"limits"`
 	Output Output `yaml:"output"`
 
-	AssumeConsent bool  `yaml:"assume_consent"`
-	Log           Log   `yaml:"log"`
-	HTTP          HTTP  `yaml:"http"`
-	MemoryLimit   Bytes `yaml:"memory_limit"` // 0: GOMEMLIMIT, or none
+	AssumeConsent bool `yaml:"assume_consent"`
+	Log           Log  `yaml:"log"`
+	HTTP          HTTP `yaml:"http"`
+
+	Webhooks Webhooks `yaml:"webhooks"`
+
+	MemoryLimit Bytes `yaml:"memory_limit"` // 0: GOMEMLIMIT, or none
 }
 
 // Keyring says where the wrapped keysets lie and what unwraps them.
@@ -179,6 +182,28 @@ type HTTP struct {
 	PolicyToken Secret `yaml:"policy_token"`
 	// Admins may send commands about people, keys and the store, one a line: name, roles, token. None: nobody can.
 	Admins Secret `yaml:"admins"`
+}
+
+// Webhooks are the doors by which platforms and agents bring what people ask for; none while Listen is "".
+type Webhooks struct {
+	Listen string `yaml:"listen"`
+	URL    string `yaml:"url"` // by which others reach Listen, through a proxy that speaks TLS
+	Doors  []Door `yaml:"doors"`
+}
+
+// Door takes requests of one sender. Secret is what proves it: Meta's app secret, or a bearer token.
+type Door struct {
+	Kind     string `yaml:"kind"` // meta, opendsr, drp
+	Path     string `yaml:"path"`
+	Instance string `yaml:"instance"` // of the policy's sources, whose accounts the sender names
+	Secret   Secret `yaml:"secret"`
+
+	Controller string `yaml:"controller"`       // of opendsr: the sender's controller_id
+	Domain     string `yaml:"domain"`           // of opendsr: of the certificate that Sign belongs to
+	Sign       string `yaml:"sign" path:"file"` // of opendsr: RSA key, PEM, that answers are signed with; "": they are not
+	Agent      string `yaml:"agent"`            // of drp: agent-id
+	Key        string `yaml:"key"`              // of drp: the agent's verify_key, base64
+	Business   string `yaml:"business"`         // of drp: our business-id
 }
 
 // Default gives the defaults of all options that do not depend on the machine.

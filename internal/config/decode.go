@@ -158,6 +158,8 @@ func (d *decoder) value(path string, n ast.Node, f field) {
 		}
 	case *[]string:
 		d.list(path, n, p)
+	case *[]Door:
+		d.doors(path, n, p)
 	}
 }
 
@@ -190,6 +192,20 @@ func (d *decoder) list(path string, n ast.Node, p *[]string) {
 		} else {
 			d.faulty[path] = true
 		}
+	}
+}
+
+func (d *decoder) doors(path string, n ast.Node, p *[]Door) {
+	seq, ok := n.(*ast.SequenceNode)
+	if !ok {
+		d.wrong(path, n, "a list", "write each below it, beginning with `- kind: `")
+		return
+	}
+	*p = make([]Door, len(seq.Values))
+	for i, item := range seq.Values {
+		at := path + "[" + strconv.Itoa(i) + "]"
+		d.at[at] = positionOf(item)
+		d.mapping(at, item, reflect.ValueOf(&(*p)[i]).Elem())
 	}
 }
 

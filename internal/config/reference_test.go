@@ -34,12 +34,12 @@ func TestComposeFileLoads(t *testing.T) {
 	if err := os.WriteFile(secret, []byte("s\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	text := strings.ReplaceAll(mustRead(t, filepath.Join(folder, "compose", "nymstream.yaml")), "/run/secrets/kek_passphrase", secret)
+	text := regexp.MustCompile(`/run/secrets/[a-z_]+`).ReplaceAllString(mustRead(t, filepath.Join(folder, "compose", "nymstream.yaml")), secret)
 	c, err := Load(write(t, text), noEnv)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Keyring.KEK.Passphrase.Reveal() != "s" || c.AssumeConsent || c.HTTP.Pprof {
+	if c.Keyring.KEK.Passphrase.Reveal() != "s" || !strings.HasPrefix(c.Store.URL.Reveal(), "postgres://nymstream:s@") || c.AssumeConsent || c.HTTP.Pprof {
 		t.Errorf("want the passphrase, no assumed consent, no profiler, got %+v", *c)
 	}
 }
@@ -104,7 +104,7 @@ func leaves(path string, v reflect.Value, out map[string]string) {
 			if x == "" {
 				out[name] = "none"
 			}
-		case Secret, []string:
+		case Secret, []string, []Door:
 			out[name] = "none"
 		default:
 			leaves(name, v.Field(i), out)
@@ -115,7 +115,7 @@ func leaves(path string, v reflect.Value, out map[string]string) {
 func TestCommentedOptionsAreKnown(t *testing.T) {
 	text := regexp.MustCompile(`(?m)^( *)# ([a-z_]+: .*# \[)`).ReplaceAllString(mustRead(t, filepath.Join(folder, "nymstream.yaml")), "$1$2")
 	text = regexp.MustCompile(`(?m)^    (file|passphrase|token_file): .*\n`).ReplaceAllString(text, "") // a KEK is a file or of a KMS, not both
-	text = strings.ReplaceAll(text, "enabled: false", "enabled: true")
+	text = strings.NewReplacer("enabled: false", "enabled: true", "kind: none", "kind: embedded").Replace(text)
 	secret := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(secret, []byte("s"), 0o600); err != nil {
 		t.Fatal(err)

@@ -38,6 +38,7 @@ func (c *Config) validate(report func(path, what, fix string)) {
 	c.validateTimes(v)
 	c.validateSizes(v)
 	c.validateHTTP(v)
+	c.validateWebhooks(v)
 }
 
 func (c *Config) validateKEK(v checker) {

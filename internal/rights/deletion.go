@@ -18,11 +18,12 @@ const (
 
 // notice is a record that tells a recipient of a pseudonym. Its kind is its first member.
 type notice struct {
-	Nymstream string   `json:"nymstream"` // deletion or correction
-	V         int      `json:"v"`
-	Pseudonym string   `json:"pseudonym"`
-	Reason    string   `json:"reason,omitempty"`
-	Classes   []string `json:"classes,omitempty"` // of what was wrong
+	Nymstream string          `json:"nymstream"` // deletion or correction
+	V         int             `json:"v"`
+	Pseudonym string          `json:"pseudonym"`
+	Reason    string          `json:"reason,omitempty"`
+	Classes   []string        `json:"classes,omitempty"` // of what was wrong
+	Record    json.RawMessage `json:"record,omitempty"`  // the corrected event, as the recipient may have it
 }
 
 // deletionMessages tell a recipient that nothing leads from a pseudonym to anybody any more: one record, and in a compacted topic a

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 
@@ -99,6 +100,37 @@ func (s *Service) runPass(ctx context.Context, run *OutboxRun) (more bool, err e
 	}
 	s.seen.drop(p.rows)
 	return p.rest > 0, nil
+}
+
+// Waiting gives the times, in milliseconds since the Unix epoch, since which what is in the outbox could have left it: erasures that the
+// ledger has not got, and deletion events from their moment on, which may lie ahead.
+func (s *Service) Waiting(ctx context.Context, each func(since int64)) error {
+	err := s.Store.Scan(ctx, subject.Outbox, subject.Key{}, func(rows []subject.Row) error {
+		for i := range rows {
+			if rows[i].Key[0] == receiptRow {
+				return errDone
+			}
+			p := outboxPass{now: math.MaxInt64} // all are due
+			err := s.readRow(&p, rows[i])
+			if errors.Is(err, keyring.ErrDestroyed) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			for _, rec := range p.pending {
+				each(rec.Made)
+			}
+			for i := range p.deletions {
+				each(max(p.deletions[i].Made, p.deletions[i].Due))
+			}
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errDone) {
+		return fmt.Errorf("look what waits in the outbox: %w", err)
+	}
+	return nil
 }
 
 // errDone ends a scan before the receipts that are done with.

@@ -31,11 +31,13 @@ const (
 	Restrict   RequestType = "restrict"
 	Unrestrict RequestType = "unrestrict"
 	Object     RequestType = "object"
+	OptOut     RequestType = "opt-out" // of sale and sharing (Cal. Civ. Code 1798.120)
+	OptIn      RequestType = "opt-in"  // to sale again
 )
 
 // RequestTypes lists them all.
 func RequestTypes() []RequestType {
-	return []RequestType{Access, Portable, Erasing, Rectify, Restrict, Unrestrict, Object}
+	return []RequestType{Access, Portable, Erasing, Rectify, Restrict, Unrestrict, Object, OptOut, OptIn}
 }
 
 // State is where a request stands.
@@ -72,7 +74,9 @@ type Request struct {
 	By       Actor       `json:"by"`                // who changed it last
 	Verified *Proof      `json:"verified,omitzero"` // nil: not yet
 	Progress *Progress   `json:"progress,omitzero"` // of access and export
-	Result   string      `json:"result,omitempty"`  // certificate's id, or why it was refused
+	Result   string      `json:"result,omitempty"`  // certificate's id, or why it was refused, or what it waits for
+	Via      string      `json:"via,omitempty"`     // protocol it came by; "": an officer
+	Auto     bool        `json:"auto,omitempty"`    // RunRequests fulfills it
 
 	Subjects []consent.Subject `json:"-"` // clear; sealed in the store; none once they were forgotten
 	version  uint64
@@ -113,10 +117,24 @@ func requestKey(id string) subject.Key {
 // File takes a request in. Filing the same again gives the one that is there; another of that id is refused. State, Changed and, but
 // for custom, Deadline are set here; so is Received where it is 0.
 func (s *Service) File(ctx context.Context, r Request) (Request, error) {
+	r.State, r.Verified = Received, nil
+	return s.file(ctx, r)
+}
+
+// FileVerified files a request of somebody who was identified already: how, says the last argument.
+func (s *Service) FileVerified(ctx context.Context, r Request, how string) (Request, error) {
+	if how == "" {
+		return Request{}, errUnidentified
+	}
+	r.State, r.Verified = Verified, &Proof{By: r.By.Name, How: how}
+	return s.file(ctx, r)
+}
+
+func (s *Service) file(ctx context.Context, r Request) (Request, error) {
 	if err := s.checkRequest(&r); err != nil {
 		return Request{}, err
 	}
-	r.State, r.Changed, r.Verified, r.Progress, r.Result, r.version = Received, s.nowMs(), nil, nil, "", 0
+	r.Changed, r.Progress, r.Result, r.version = s.nowMs(), nil, "", 0
 	for range rounds {
 		there, err := s.Request(ctx, r.ID)
 		if err == nil {
@@ -268,10 +286,12 @@ func (s *Service) change(ctx context.Context, id string, edit func(*Request) err
 	return Request{}, errContended
 }
 
+var errUnidentified = fmt.Errorf("%w: say how the person was identified", ErrInput)
+
 // Verify notes that the person was identified who asks.
 func (s *Service) Verify(ctx context.Context, id string, by Actor, how string) (Request, error) {
 	if how == "" {
-		return Request{}, fmt.Errorf("%w: say how the person was identified", ErrInput)
+		return Request{}, errUnidentified
 	}
 	return s.change(ctx, id, func(r *Request) error {
 		if err := r.step(Verified, by); err != nil {

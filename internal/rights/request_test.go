@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nymstream/nymstream/internal/audit"
 	"github.com/nymstream/nymstream/internal/consent"
 	"github.com/nymstream/nymstream/internal/event"
 	"github.com/nymstream/nymstream/internal/subject"
@@ -187,19 +188,19 @@ func TestFulfill(t *testing.T) {
 			r.Received = at(-time.Hour)
 			_, err := f.service().File(t.Context(), r)
 			must(t, err)
-			_, _, err = f.service().Fulfill(t.Context(), "r1", Order{By: officer})
+			_, err = f.service().Fulfill(t.Context(), "r1", Order{By: officer})
 			wantErr(t, err, ErrState)
 			_, err = f.service().Verify(t.Context(), "r1", officer, "login")
 			must(t, err)
-			_, c, err := f.service().Fulfill(t.Context(), "r1", Order{By: officer, Ground: "letter", Classes: []string{"email"}})
+			came, err := f.service().Fulfill(t.Context(), "r1", Order{By: officer, Ground: "letter", Classes: []string{"email"}})
 			must(t, err)
-			check(f, c)
+			check(f, came.Certificate)
 			done, err := f.service().Request(t.Context(), "r1")
 			must(t, err)
 			if done.State != Done {
 				t.Errorf("the request is %s", done.State)
 			}
-			_, _, err = f.service().Fulfill(t.Context(), "r1", Order{By: officer})
+			_, err = f.service().Fulfill(t.Context(), "r1", Order{By: officer})
 			wantErr(t, err, ErrState)
 		})
 	}
@@ -236,5 +237,145 @@ func TestRequestsForget(t *testing.T) {
 				wantErr(t, err, ErrInput)
 			}
 		})
+	}
+}
+
+// What came signed is fulfilled without anybody's decision, however often the process ends meanwhile, and waits while a hold forbids it.
+func TestRunRequests(t *testing.T) {
+	for n := 1; ; n++ {
+		f := newFamily(t)
+		r := ask(Erasing, account("42"))
+		r.Auto, r.Via = true, "meta"
+		for range 2 { // a replay changes nothing
+			filed, err := f.service().FileVerified(t.Context(), r, "signature")
+			must(t, err)
+			if filed.State != Verified || filed.Verified.How != "signature" {
+				t.Fatalf("filed as %s", filed.State)
+			}
+		}
+		other := ask(Erasing, account("43")) // an officer's
+		other.ID = "r2"
+		verified(t, f.service(), other)
+		f.calls, f.crashAt = 0, n
+		done, err := f.service().RunRequests(t.Context())
+		if err == nil && done != 1 {
+			t.Fatalf("%d requests ended", done)
+		}
+		crashed := f.crashed
+		f.revive()
+		_, err = f.service().RunRequests(t.Context())
+		must(t, err)
+		_, err = f.service().RunOutbox(t.Context())
+		must(t, err)
+		f.check(true)
+		ended, err := f.service().Request(t.Context(), "r1")
+		must(t, err)
+		if ended.State != Done || ended.Result == "" || len(ended.Subjects) > 0 {
+			t.Fatalf("after a crash at %d: %s", n, ended.State)
+		}
+		if !crashed {
+			return
+		}
+	}
+}
+
+func TestRunRequestsWaitsForAHold(t *testing.T) {
+	f := newFamily(t)
+	s := f.service()
+	_, err := s.Say(t.Context(), officer, account("42"), "", says(consent.Hold, consent.Deny, at(-time.Hour)))
+	must(t, err)
+	r := ask(Erasing, account("42"))
+	r.Auto = true
+	_, err = s.FileVerified(t.Context(), r, "signature")
+	must(t, err)
+	refusals := func() (n int) {
+		for _, e := range f.entries {
+			if e.Act == audit.Deny {
+				n++
+			}
+		}
+		return n
+	}
+	for _, c := range []struct {
+		after time.Duration
+		tried int
+	}{{0, 1}, {time.Minute, 1}, {time.Hour, 2}} {
+		f.now = f.now.Add(c.after)
+		done, err := s.RunRequests(t.Context())
+		must(t, err)
+		if done != 0 || refusals() != c.tried {
+			t.Errorf("after %s: %d done, tried %d times, want %d", c.after, done, refusals(), c.tried)
+		}
+	}
+	waits, err := s.Request(t.Context(), "r1")
+	must(t, err)
+	if waits.State != InProgress || waits.Result != resultHeld || f.person(f.rows[1]).State != subject.StateLive {
+		t.Errorf("%s, %q", waits.State, waits.Result)
+	}
+	_, err = s.Say(t.Context(), officer, account("42"), "", says(consent.Hold, consent.Allow, f.now.UnixMilli()))
+	must(t, err)
+	f.now = f.now.Add(time.Hour)
+	if done, err := s.RunRequests(t.Context()); err != nil || done != 1 || f.person(f.rows[1]).State != subject.StateErased {
+		t.Errorf("after the release: %d, %v", done, err)
+	}
+}
+
+func TestOptingOut(t *testing.T) {
+	w := newWorld(t)
+	key := w.create(account("42"))
+	sells := func() event.Reason {
+		return w.person(key).Standing.Ask(&consent.Question{
+			Purpose: consent.PurposeOf("insight"), Basis: "contract", Sale: true, Sharing: true, UnknownAgeIsAdult: true, EventTime: w.now.UnixMilli(), Now: w.now.UnixMilli(),
+		})
+	}
+	for i, c := range []struct {
+		typ  RequestType
+		want event.Reason
+	}{{OptOut, event.OptedOut}, {OptIn, event.OptedOut}} { // opting in to sale says nothing of sharing
+		w.now = w.now.Add(time.Hour)
+		r := ask(c.typ, account("42"))
+		r.ID, r.Auto, r.Via = fmt.Sprint("o", i), true, "drp"
+		_, err := w.service().FileVerified(t.Context(), r, "signature of the agent")
+		must(t, err)
+		if done, err := w.service().RunRequests(t.Context()); err != nil || done != 1 || sells() != c.want {
+			t.Errorf("%s: %d, %v, %v", c.typ, done, err, sells())
+		}
+	}
+	if w.person(key).Standing.Refuses(consent.Sale, w.now.UnixMilli()) || !w.person(key).Standing.Refuses(consent.Sharing, w.now.UnixMilli()) {
+		t.Error("opting in to sale allows sharing, or no sale")
+	}
+}
+
+func TestWaiting(t *testing.T) {
+	f := newFamily(t)
+	spread := f.service(func(o *Options) { o.Spread = time.Hour })
+	count := func() (n int, first, last int64) {
+		must(t, spread.Waiting(t.Context(), func(since int64) {
+			if n++; n == 1 || since < first {
+				first = since
+			}
+			last = max(last, since)
+		}))
+		return n, first, last
+	}
+	if n, _, _ := count(); n != 0 {
+		t.Errorf("%d wait before anything happened", n)
+	}
+	_, err := spread.Erase(t.Context(), Erasure{Subjects: []consent.Subject{account("42")}, Reason: OnRequest, By: officer, At: at(0)})
+	must(t, err)
+	n, first, last := count()
+	if n != len(f.told) || first < at(0) || last > at(time.Hour) || first == last {
+		t.Errorf("%d wait, from %s to %s; want one for each of %d pseudonyms at its moment", n, stamp(first), stamp(last), len(f.told))
+	}
+	_, err = spread.RunOutbox(t.Context()) // it meets them, and they are not due
+	must(t, err)
+	if again, _, _ := count(); again != n {
+		t.Errorf("%d wait after they were met, want %d", again, n)
+	}
+	f.now = f.now.Add(2 * time.Hour)
+	_, err = spread.RunOutbox(t.Context())
+	must(t, err)
+	if n, _, _ := count(); n != 0 {
+		t.Errorf("%d wait after they were published", n)
 	}
 }

@@ -21,6 +21,7 @@ type Taken struct {
 	Signals  int
 	Refused  int // records that are malformed, or name nobody
 	Unplaced int // records about an instance that the policy does not name; they count all the same
+	Unknown  int // signals that allow something for a purpose that the policy does not know: they do not count
 	Held     int // rows to be erased that a legal hold keeps: nothing is forwarded of them
 	Erased   int // rows
 	Keys     []subject.Key
@@ -38,8 +39,10 @@ func (s *Service) Take(ctx context.Context, records []Message) (Taken, error) {
 			return b.taken, fmt.Errorf("take signals: %w", err)
 		}
 	}
-	if b.taken.Refused+b.taken.Unplaced > 0 {
-		numbers := map[string]uint64{"records": uint64(b.taken.Records), "refused": uint64(b.taken.Refused), "unplaced": uint64(b.taken.Unplaced)}
+	if b.taken.Refused+b.taken.Unplaced+b.taken.Unknown > 0 {
+		numbers := map[string]uint64{
+			"records": uint64(b.taken.Records), "refused": uint64(b.taken.Refused), "unplaced": uint64(b.taken.Unplaced), "unknown-purpose": uint64(b.taken.Unknown),
+		}
 		if err := s.note(ctx, b.by, audit.Entry{Act: audit.Signals, Numbers: numbers}); err != nil {
 			return b.taken, fmt.Errorf("take signals: %w", err)
 		}
@@ -114,6 +117,14 @@ func (b *batch) add(ctx context.Context, value []byte, strict bool) error {
 	if !policy.Class(who.Type).Everywhere() && !b.knows(who.Instance) {
 		b.taken.Unplaced++
 	}
+	known, err := b.Known(signals)
+	if err != nil && strict {
+		return err
+	}
+	b.taken.Unknown += len(signals) - len(known)
+	if signals = known; len(signals) == 0 {
+		return nil
+	}
 	p, err := b.resolve(ctx, named)
 	if err != nil {
 		return err
@@ -130,6 +141,22 @@ func (b *batch) add(ctx context.Context, value []byte, strict bool) error {
 		}
 	}
 	return nil
+}
+
+// Known leaves out, with an error, what allows something for a purpose that the policy does not know: it could be meant for another
+// policy, or misspelled, and would count as soon as some purpose got that name. What denies is kept.
+func (s *Service) Known(signals []consent.Signal) ([]consent.Signal, error) {
+	var names []string
+	for _, p := range s.Plan().Purposes {
+		names = append(names, p.Name)
+	}
+	known := slices.DeleteFunc(slices.Clone(signals), func(one consent.Signal) bool {
+		return one.Verdict == consent.Allow && one.Purpose != "" && one.Kind != consent.Restriction && !slices.Contains(names, one.Purpose)
+	})
+	if len(known) < len(signals) {
+		return known, fmt.Errorf("%w: the policy has no such purpose; it has %s", ErrInput, strings.Join(names, ", "))
+	}
+	return known, nil
 }
 
 // reasonOf tells whether a platform asks for an erasure, or the person.

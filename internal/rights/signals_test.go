@@ -66,6 +66,53 @@ func TestTake(t *testing.T) {
 	}
 }
 
+// A purpose that the policy does not know can deny and never allow: not even when the policy gets it later.
+func TestUnknownPurposesAllowNothing(t *testing.T) {
+	purposeful := func(kind consent.Kind, purpose string, v consent.Verdict, when int64) consent.Signal {
+		s := says(kind, v, when)
+		s.Purpose = purpose
+		return s
+	}
+	before, after := at(-time.Hour), at(-time.Minute)
+	for _, c := range []struct {
+		name    string
+		signals []consent.Signal
+		unknown int
+		want    event.Reason // of the purpose once the policy has it
+	}{
+		{"a grant", []consent.Signal{consents("profiling", consent.Allow, before)}, 1, event.NoConsent},
+		{"a denial", []consent.Signal{consents("profiling", consent.Deny, before)}, 0, event.Withdrawn},
+		{"a grant after a denial", []consent.Signal{consents("profiling", consent.Deny, before), consents("profiling", consent.Allow, after)}, 1, event.Withdrawn},
+		{"an objection", []consent.Signal{purposeful(consent.Objection, "profiling", consent.Deny, before)}, 0, event.Objected},
+		{"a lifted objection", []consent.Signal{
+			purposeful(consent.Objection, "profiling", consent.Deny, before), purposeful(consent.Objection, "profiling", consent.Allow, after)}, 1, event.Objected},
+		{"a lifted restriction, whose ground is no purpose", []consent.Signal{
+			purposeful(consent.Restriction, "dispute", consent.Deny, before), purposeful(consent.Restriction, "dispute", consent.Allow, after)}, 0, event.NoConsent},
+		{"a grant of every purpose", []consent.Signal{consents("", consent.Allow, before)}, 0, event.None},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFamily(t)
+			taken, err := f.service().Take(t.Context(), slices.Concat(
+				send(t, account("42"), c.signals...), send(t, account("43"), consents("insight", consent.Allow, before))))
+			must(t, err)
+			if taken.Unknown != c.unknown || taken.Refused != 0 {
+				t.Errorf("unknown %d, want %d; %+v", taken.Unknown, c.unknown, taken)
+			}
+			if e := f.entries; c.unknown > 0 && (len(e) == 0 || e[0].Numbers["unknown-purpose"] != uint64(c.unknown)) {
+				t.Errorf("the audit log has %+v", e)
+			}
+			if r := f.asks(f.rows[1], "profiling"); r != c.want {
+				t.Errorf("later the purpose answers %v, want %v", r, c.want)
+			}
+			if r := f.asks(f.other, "insight"); r != event.None {
+				t.Errorf("others of the batch: %v", r)
+			}
+		})
+	}
+	_, err := newFamily(t).service().Say(t.Context(), officer, account("42"), "", consents("profiling", consent.Allow, before))
+	wantErr(t, err, ErrInput)
+}
+
 // What the store refuses is not lost: the caller tries the same records again.
 func TestTakeGivesTheStoresError(t *testing.T) {
 	f := newFamily(t)

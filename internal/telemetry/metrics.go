@@ -17,7 +17,7 @@ const (
 	RecordsQuarantined = "nymstream_records_quarantined_total" // recipient, reason
 	LeavesDropped      = "nymstream_leaves_dropped_total"      // source, recipient, why
 
-	Drift = "nymstream_drift_total" // source, kind: paths that no pack knows and values that are not what their class says, each once a day
+	Drift = "nymstream_drift_total" // source, kind: paths that no pack knows, values that are not what their class says, personal data in plain texts; each once a day
 
 	LagStable        = "nymstream_lag_stable_records"         // topic, partition; to the last stable offset
 	LagHighWatermark = "nymstream_lag_high_watermark_records" // topic, partition
@@ -34,6 +34,8 @@ const (
 	ControlInstances  = "nymstream_control_instances"     // whose beats arrive
 	ControlChanges    = "nymstream_control_changes_total" // announcements of changed people
 	ControlRefused    = "nymstream_control_refused_total" // reason: messages that are not of this deployment
+
+	SignalsRefused = "nymstream_signals_refused_total" // reason: malformed, unknown-purpose, unwritable; what was said about people and does not count
 
 	PolicyReloads = "nymstream_policy_reloads_total" // outcome: taken, unchanged, refused
 	PolicySince   = "nymstream_policy_since_seconds" // Unix time since when the plan at work has been at work
@@ -61,7 +63,7 @@ func Names() []string {
 		RecordsIn, RecordsForwarded, RecordsWithheld, RecordsQuarantined, LeavesDropped, Drift,
 		LagStable, LagHighWatermark,
 		TransactionSeconds, TransactionsAborted, TransactionOpenSeconds, RewriteSeconds, GroupGenerations, PartitionsAssigned, PartitionsStopped,
-		ControlAgeSeconds, ControlInstances, ControlChanges, ControlRefused,
+		ControlAgeSeconds, ControlInstances, ControlChanges, ControlRefused, SignalsRefused,
 		PolicyReloads, PolicySince,
 		BuildInfo,
 	}

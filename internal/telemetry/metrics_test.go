@@ -200,7 +200,7 @@ func TestRoomsRegisterKnownMetrics(t *testing.T) {
 			t.Errorf("%s is in no list", n)
 		}
 	}
-	byOthers := []string{telemetry.BuildInfo, telemetry.RewriteSeconds, telemetry.LeavesDropped, telemetry.PolicyReloads, telemetry.PolicySince, telemetry.Drift}
+	byOthers := []string{telemetry.BuildInfo, telemetry.RewriteSeconds, telemetry.LeavesDropped, telemetry.PolicyReloads, telemetry.PolicySince, telemetry.Drift, telemetry.SignalsRefused}
 	for _, n := range telemetry.Names() {
 		if !slices.Contains(r.names, n) && !slices.Contains(byOthers, n) {
 			t.Errorf("nobody registers %s", n)
