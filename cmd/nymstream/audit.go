@@ -21,7 +21,10 @@ type auditCommands struct {
 }
 
 type auditVerify struct {
-	adminFlags
+	Config      string   `short:"c" placeholder:"FILE" help:"Configuration. Not needed with --key."`
+	Token       string   `placeholder:"FILE" help:"File with your token of http.admins: the running instance verifies (or the token itself by environment: NYMSTREAM_TOKEN)."`
+	Role        []string `enum:"operator,privacy-officer,investigator,auditor" default:"operator,auditor" help:"In which roles you act where no instance runs: ${enum}."`
+	Key         []string `placeholder:"FILE" help:"PEM file with public keys, of nymstream keys export-public: verifies with these alone, without configuration and keyring."`
 	Dir         []string `arg:"" optional:"" help:"Folders of logs; default those of the configuration: the instance's, and those of commands beside it."`
 	Since       []string `placeholder:"FILE" help:"Signed checkpoint that was kept elsewhere: the log must still begin with it."`
 	Certificate string   `placeholder:"FILE" help:"Check this certificate instead."`
@@ -30,7 +33,30 @@ type auditVerify struct {
 
 func (auditVerify) Help() string {
 	return "Exit code 1: something was changed. A log that was cut back to an earlier state shows that only against a checkpoint kept elsewhere.\n\n" +
-		"Example:\n  nymstream audit verify -c config/nymstream.yaml --since /mnt/safe/checkpoint"
+		"Example:\n  nymstream audit verify -c config/nymstream.yaml --since /mnt/safe/checkpoint\n" +
+		"  nymstream audit verify --key audit.pem /mnt/copy/audit"
+}
+
+// verify verifies by the instance or keyring of the configuration, or with the public keys that are given.
+func (c *auditVerify) verify(ctx context.Context, std streams, o app.Verifying, into any) error {
+	var out bytes.Buffer
+	var err error
+	switch {
+	case len(c.Key) > 0:
+		var keys []byte
+		if keys, err = c.keys(); err == nil {
+			err = app.VerifyWithKeys(ctx, keys, o, &out)
+		}
+	case c.Config == "":
+		err = errors.New("who signed? give --config FILE, or --key FILE with public keys")
+	default:
+		f := adminFlags{Config: c.Config, Token: c.Token, Role: c.Role}
+		err = f.do(ctx, std, "audit verify", o, &out)
+	}
+	if out.Len() > 0 {
+		err = errors.Join(err, json.Unmarshal(out.Bytes(), into))
+	}
+	return err
 }
 
 func (c *auditVerify) Run(ctx context.Context, std streams) error {
@@ -45,7 +71,8 @@ func (c *auditVerify) Run(ctx context.Context, std streams) error {
 		}
 		o.Since = append(o.Since, string(text))
 	}
-	reports, err := ask[[]app.AuditReport](ctx, &c.adminFlags, std, "audit verify", o)
+	var reports []app.AuditReport
+	err := c.verify(ctx, std, o, &reports)
 	if reports == nil {
 		return err
 	}
@@ -63,13 +90,25 @@ func (c *auditVerify) Run(ctx context.Context, std streams) error {
 	return errors.Join(printList(std.out, c.Output, reports, []string{"LOG", "VERDICT", "ENTRIES", "CHECKPOINTS", "LAST", "FOLDER"}, rows), err)
 }
 
+// keys reads the PEM files.
+func (c *auditVerify) keys() (all []byte, err error) {
+	for _, name := range c.Key {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(append(all, text...), '\n')
+	}
+	return all, nil
+}
+
 func (c *auditVerify) verifyCertificate(ctx context.Context, std streams) error {
 	signed, err := os.ReadFile(c.Certificate)
 	if err != nil {
 		return err
 	}
-	cert, err := ask[json.RawMessage](ctx, &c.adminFlags, std, "audit verify", app.Verifying{Certificate: bytes.TrimSpace(signed)})
-	if err != nil {
+	var cert json.RawMessage
+	if err := c.verify(ctx, std, app.Verifying{Certificate: bytes.TrimSpace(signed)}, &cert); err != nil {
 		return err
 	}
 	fmt.Fprintln(std.err, "the certificate is genuine")

@@ -50,6 +50,9 @@ func printSaid(ctx context.Context, f *adminFlags, std streams, name string, o a
 	if err == nil {
 		fmt.Fprintf(std.out, "noted for %d people, %d rows\n", said.Subjects, said.Rows)
 	}
+	if err == nil && said.Request != "" {
+		fmt.Fprintf(std.err, "request %s\n", said.Request)
+	}
 	return err
 }
 

@@ -31,6 +31,7 @@ const (
 type commands struct {
 	Run        runCommand         `cmd:"" help:"Run the service: sanitize what the sources' topics bring, exactly once."`
 	Sanitize   sanitizeCommand    `cmd:"" help:"Sanitize JSON Lines for one recipient."`
+	Detect     detectCommand      `cmd:"" help:"Find personal data in texts."`
 	Bench      benchCommand       `cmd:"" help:"Measure what sanitizing costs on this machine, without Kafka."`
 	Demo       demoCommand        `cmd:"" help:"Sanitize bundled real events on a broker inside the process, and show before and after."`
 	Init       initCommand        `cmd:"" help:"Write a configuration, a policy and keys that run as they are."`
@@ -42,6 +43,7 @@ type commands struct {
 	Reveal     revealCommands     `cmd:"" help:"Re-identify, with a reason and a second person."`
 	Quarantine quarantineCommands `cmd:"" help:"Look at what could not be sanitized, replay and purge it."`
 	Store      storeCommands      `cmd:"" help:"Back up, restore and measure the store of people."`
+	Upgrade    upgradeCommands    `cmd:"" help:"Change to the format of a new release, once there is no way back to the one before."`
 	Audit      auditCommands      `cmd:"" help:"Verify and read the log of what was done."`
 	Report     reportCommands     `cmd:"" help:"Say who gets what, how long, and what leaked."`
 	Resume     resumeCommand      `cmd:"" help:"Let a partition that stopped go on at an offset."`

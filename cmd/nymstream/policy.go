@@ -24,6 +24,9 @@ type policyCommands struct {
 	Test     policyTest     `cmd:"" help:"Run a policy's tests: the *_test.yaml files beside it."`
 	Diff     policyDiff     `cmd:"" help:"Say what more and what less leaves for whom under another policy."`
 	Push     policyPush     `cmd:"" help:"Give a running instance another policy."`
+	Status   policyStatus   `cmd:"" help:"Say by which plan each instance works, and since when."`
+	History  policyHistory  `cmd:"" help:"List the plans that were at work."`
+	Rollback policyRollback `cmd:"" help:"Put the policy of an earlier plan back."`
 	Discover policyDiscover `cmd:"" help:"Propose a pack from samples of an unknown format."`
 	Packs    policyPacks    `cmd:"" help:"List the platform packs of this build."`
 	Show     policyShow     `cmd:"" help:"Print a platform pack."`

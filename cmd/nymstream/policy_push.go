@@ -39,6 +39,11 @@ func (c *policyPush) Run(ctx context.Context, std streams) error {
 	case refused != "":
 		return answer{fmt.Errorf("%s", refused)}
 	}
+	printReloaded(std, out)
+	return nil
+}
+
+func printReloaded(std streams, out app.Reloaded) {
 	for _, change := range out.Changes {
 		fmt.Fprintf(std.out, "%s: %s\n", change.Direction, change)
 	}
@@ -46,5 +51,4 @@ func (c *policyPush) Run(ctx context.Context, std streams) error {
 		fmt.Fprintln(std.out, "nothing changes")
 	}
 	fmt.Fprintln(std.out, "plan", out.Plan)
-	return nil
 }

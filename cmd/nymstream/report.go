@@ -15,6 +15,7 @@ import (
 type reportCommands struct {
 	Recipients         reportRecipients `cmd:"" help:"Who gets what, for which purpose."`
 	Retention          reportRetention  `cmd:"" help:"How long what is kept, and what should have ended."`
+	Requests           reportRequests   `cmd:"" help:"What people asked for, and whether they were answered in time."`
 	Incident           reportIncident   `cmd:"" help:"What got into wrong hands: how many people, which classes, which keys."`
 	RecordOfProcessing reportProcessing `cmd:"" help:"Record of processing activities, as far as the policy knows it."`
 	Notice             reportNotice     `cmd:"" help:"Draft of a notice for data subjects, from the policy."`
@@ -70,7 +71,42 @@ func (c *reportRetention) Run(ctx context.Context, std streams) error {
 		}
 		rows = append(rows, []string{k.Role + " keys that have ended", k.Recipient, epoch, "", moment(k.Due)})
 	}
-	return printList(std.out, c.Output, r, []string{"WHAT", "RECIPIENT", "EPOCH", "KEPT FOR", "CAN BE DESTROYED SINCE"}, rows)
+	if w := r.Waiting; w != nil && w.Count > 0 {
+		rows = append(rows, []string{fmt.Sprintf("%d rows of erasures and deletion events that wait", w.Count), "", "", "", moment(w.First)})
+	}
+	for _, o := range r.Overdue {
+		rows = append(rows, []string{fmt.Sprintf("OVERDUE: %d %s", o.Count, o.What), "", "", "", moment(o.Oldest)})
+	}
+	return printList(std.out, c.Output, r, []string{"WHAT", "RECIPIENT", "EPOCH", "KEPT FOR", "CAN GO SINCE"}, rows)
+}
+
+type reportRequests struct {
+	adminFlags
+	Output string `short:"o" enum:"table,json,yaml" default:"table" help:"table, json or yaml."`
+}
+
+func (reportRequests) Help() string {
+	return "Every request with its deadline, those that have ended too. Exit code 1: one is overdue.\n\nExample:\n  nymstream report requests -c config/nymstream.yaml -o json"
+}
+
+func (c *reportRequests) Run(ctx context.Context, std streams) error {
+	r, err := ask[struct {
+		Open     int           `json:"open"`
+		Overdue  int           `json:"overdue"`
+		Late     int           `json:"late"`
+		Requests []keptRequest `json:"requests"`
+	}](ctx, &c.adminFlags, std, "report requests", struct{}{})
+	if err != nil {
+		return err
+	}
+	if err := printRequests(std, c.Output, r, r.Requests); err != nil {
+		return err
+	}
+	fmt.Fprintf(std.err, "%d open, %d of them overdue; %d answered late\n", r.Open, r.Overdue, r.Late)
+	if r.Overdue > 0 {
+		return answer{fmt.Errorf("%d requests are overdue", r.Overdue)}
+	}
+	return nil
 }
 
 type reportIncident struct {

@@ -23,6 +23,8 @@ type revealCommands struct {
 	List    revealList    `cmd:"" help:"List requests, without what they ask for."`
 	Show    revealShow    `cmd:"" help:"Show a request with what it asks for, to judge it."`
 	Open    revealOpen    `cmd:"" help:"Open an approved request of your own, with the private reveal key."`
+
+	Honeytoken honeytokenCommands `cmd:"" help:"Mark people who do not exist: whoever looks at one raises an alarm."`
 }
 
 type revealRequest struct {

@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -96,12 +98,27 @@ func (c *subjectPseudonyms) Run(ctx context.Context, std streams) error {
 	return printList(std.out, c.Output, all, []string{"SUBJECT", "RECIPIENT", "EPOCH", "PSEUDONYM"}, rows)
 }
 
+// filingFlags say how the request is kept that a command fulfills.
+type filingFlags struct {
+	Request  string `placeholder:"ID" help:"Id of the request: that of one that is there, to go on after an interruption; default one is made."`
+	Regime   string `enum:"gdpr,ccpa" default:"gdpr" help:"Which law sets the deadline: ${enum}."`
+	Received string `placeholder:"TIME" help:"When it was received (RFC 3339); default now."`
+	Verified string `placeholder:"TEXT" help:"How the person was identified, as in 'signed in'."`
+}
+
+func (c *filingFlags) filing() (f app.Filing, err error) {
+	f = app.Filing{Request: c.Request, Regime: c.Regime, Verified: c.Verified}
+	f.Received, err = msOf("--received", c.Received)
+	return f, err
+}
+
 type subjectErase struct {
 	adminFlags
 	aboutFlags
+	filingFlags
 	Reason      string `required:"" enum:"request,consent-withdrawn,platform,retention,order,test" help:"Why: ${enum}."`
 	Ground      string `placeholder:"TEXT" help:"For audit log and certificate: one line without personal values, such as a ticket."`
-	At          string `placeholder:"TIME" help:"As of when (RFC 3339); default now. What was consented to later goes on."`
+	At          string `placeholder:"TIME" help:"As of when (RFC 3339); default when it was received. What was consented to later goes on."`
 	DryRun      bool   `help:"Only tell what it would come to."`
 	Yes         bool   `help:"It cannot be undone: say so."`
 	Certificate string `placeholder:"FILE" help:"Where the signed certificate goes; default erasure-ID.json here."`
@@ -117,11 +134,14 @@ func (c *subjectErase) Run(ctx context.Context, std streams) error {
 	if !c.DryRun && !c.Yes {
 		return errors.New("erasing cannot be undone: look with --dry-run, then say --yes")
 	}
-	subjects, err := c.subjects(std)
-	if err != nil {
+	o := app.Erasing{Reason: c.Reason, Ground: c.Ground, DryRun: c.DryRun}
+	var err error
+	if o.Subjects, err = c.subjects(std); err != nil && c.Request == "" {
 		return err
 	}
-	o := app.Erasing{Subjects: subjects, Reason: c.Reason, Ground: c.Ground, DryRun: c.DryRun}
+	if o.Filing, err = c.filing(); err != nil {
+		return err
+	}
 	if o.At, err = msOf("--at", c.At); err != nil {
 		return err
 	}
@@ -147,7 +167,7 @@ func (c *subjectErase) keep(std streams, done *app.Erased) error {
 	if err := os.WriteFile(c.Certificate, done.Signed, 0o600); err != nil {
 		return err
 	}
-	fmt.Fprintf(std.err, "erased %d rows; certificate: %s (`nymstream audit verify --certificate FILE` checks it)\n", len(done.Certificate.Erased), c.Certificate)
+	fmt.Fprintf(std.err, "request %s: erased %d rows; certificate: %s (`nymstream audit verify --certificate FILE` checks it)\n", done.Request, len(done.Certificate.Erased), c.Certificate)
 	return nil
 }
 
@@ -155,21 +175,18 @@ func (c *subjectErase) keep(std streams, done *app.Erased) error {
 type gathering struct {
 	adminFlags
 	aboutFlags
-	Request  string `placeholder:"ID" help:"Id of the request: to go on after an interruption; default one is made."`
-	Regime   string `enum:"gdpr,ccpa" default:"gdpr" help:"Which law sets the deadline: ${enum}."`
-	Received string `placeholder:"TIME" help:"When it was received (RFC 3339); default now."`
-	Verified string `placeholder:"TEXT" help:"How the person was identified, as in 'signed in'."`
-	Out      string `placeholder:"FILE" help:"Records, as JSON Lines; default standard output."`
-	Page     string `placeholder:"FILE" help:"A page for the person that says what the file holds, as HTML."`
+	filingFlags
+	Out  string `placeholder:"FILE" help:"Records, as JSON Lines; default standard output."`
+	Page string `placeholder:"FILE" help:"A page for the person that says what the file holds, as HTML."`
 }
 
 func (c *gathering) gather(ctx context.Context, std streams, name string) error {
-	o := app.Asking{Request: c.Request, Regime: c.Regime, Verified: c.Verified}
+	var o app.Asking
 	var err error
 	if o.Subjects, err = c.subjects(std); err != nil && c.Request == "" {
 		return err
 	}
-	if o.Received, err = msOf("--received", c.Received); err != nil {
+	if o.Filing, err = c.filing(); err != nil {
 		return err
 	}
 	out, closing, err := openOutput(c.Out, std.out)
@@ -222,12 +239,15 @@ func (c *subjectExport) Run(ctx context.Context, std streams) error {
 
 type subjectRectify struct {
 	ofPeople
-	Class []string `required:"" placeholder:"CLASS" help:"Class of what was wrong, as in birth; several with commas."`
+	Class  []string `required:"" placeholder:"CLASS" help:"Class of what was wrong, as in birth; several with commas."`
+	Record string   `placeholder:"FILE" help:"One event of the person as its source should have sent it, JSON: each recipient gets of it what the policy lets it have."`
+	Source string   `placeholder:"NAME" help:"Source of the policy whose event the record is."`
 }
 
 func (subjectRectify) Help() string {
-	return "Better records come from the source. Recipients get a correction event for each pseudonym.\n\n" +
-		"Example:\n  nymstream subject rectify -c config/nymstream.yaml --role privacy-officer --subject mastodon:account:42 --class birth"
+	return "Recipients get a correction event for each pseudonym. With --record, the event with the person's present pseudonym holds the corrected record, by the\n" +
+		"recipient's own techniques and the person's consent; without, better records come from the source. Exit code 1: no recipient may have the record.\n\n" +
+		"Example:\n  nymstream subject rectify -c config/nymstream.yaml --role privacy-officer --subject mastodon:account:42 --class birth --source mastodon --record right.json"
 }
 
 func (c *subjectRectify) Run(ctx context.Context, std streams) error {
@@ -235,16 +255,33 @@ func (c *subjectRectify) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	said, err := ask[app.Said](ctx, &c.adminFlags, std, "subject rectify", app.Correction{About: o, Classes: c.Class})
-	if err == nil {
-		fmt.Fprintf(std.out, "recipients were told about %d people\n", said.Subjects)
+	correction := app.Correction{About: o, Classes: c.Class, Source: c.Source}
+	if (c.Record == "") != (c.Source == "") {
+		return errors.New("give both --record FILE and --source NAME, or neither")
 	}
-	return err
+	if c.Record != "" {
+		if correction.Record, err = os.ReadFile(c.Record); err != nil {
+			return err
+		}
+		if !json.Valid(correction.Record) {
+			return fmt.Errorf("%s: not one JSON value", c.Record)
+		}
+	}
+	done, err := ask[app.Corrected](ctx, &c.adminFlags, std, "subject rectify", correction)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(std.out, "recipients were told about %d people by %d correction events, %d of them with the corrected record\n", done.Subjects, done.Events, done.Records)
+	for _, name := range slices.Sorted(maps.Keys(done.Withheld)) {
+		fmt.Fprintf(std.err, "%s may not have the record: %s\n", name, done.Withheld[name])
+	}
+	return nil
 }
 
 // ground are the flags of restrictions.
 type ground struct {
 	ofPeople
+	filingFlags
 	Ground string `placeholder:"WORD" help:"Ground of the restriction, as in accuracy; several can hold at a time."`
 }
 
@@ -253,7 +290,11 @@ func (c *ground) say(ctx context.Context, std streams, name string) error {
 	if err != nil {
 		return err
 	}
-	return printSaid(ctx, &c.adminFlags, std, name, app.Saying{About: o, Purpose: c.Ground})
+	f, err := c.filing()
+	if err != nil {
+		return err
+	}
+	return printSaid(ctx, &c.adminFlags, std, name, app.Saying{About: o, Filing: f, Purpose: c.Ground})
 }
 
 type subjectRestrict struct{ ground }
@@ -278,6 +319,7 @@ func (c *subjectUnrestrict) Run(ctx context.Context, std streams) error {
 
 type subjectObject struct {
 	ofPeople
+	filingFlags
 	Purpose      string `placeholder:"NAME" help:"Purpose of the policy."`
 	EveryPurpose bool   `help:"Every purpose."`
 	Lift         bool   `help:"They do not object any more."`
@@ -292,7 +334,11 @@ func (c *subjectObject) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	return printSaid(ctx, &c.adminFlags, std, "subject object", app.Saying{About: o, Purpose: c.Purpose, Every: c.EveryPurpose, Lift: c.Lift})
+	f, err := c.filing()
+	if err != nil {
+		return err
+	}
+	return printSaid(ctx, &c.adminFlags, std, "subject object", app.Saying{About: o, Filing: f, Purpose: c.Purpose, Every: c.EveryPurpose, Lift: c.Lift})
 }
 
 type subjectHold struct {
@@ -324,23 +370,34 @@ func (subjectRequests) Help() string {
 }
 
 func (c *subjectRequests) Run(ctx context.Context, std streams) error {
-	all, err := ask[[]struct {
-		ID       string          `json:"id"`
-		Type     string          `json:"type"`
-		State    string          `json:"state"`
-		Regime   string          `json:"regime"`
-		Received int64           `json:"received"`
-		Deadline int64           `json:"deadline"`
-		Overdue  bool            `json:"overdue"`
-		Result   string          `json:"result,omitempty"`
-		By       json.RawMessage `json:"by"`
-	}](ctx, &c.adminFlags, std, "subject requests", app.Listing{All: c.All})
+	all, err := ask[[]keptRequest](ctx, &c.adminFlags, std, "subject requests", app.Listing{All: c.All})
 	if err != nil {
 		return err
 	}
+	return printRequests(std, c.Output, all, all)
+}
+
+// keptRequest is a request of a person, as it is listed.
+type keptRequest struct {
+	ID       string          `json:"id"`
+	Type     string          `json:"type"`
+	State    string          `json:"state"`
+	Via      string          `json:"via,omitempty"`
+	Regime   string          `json:"regime"`
+	Received int64           `json:"received"`
+	Deadline int64           `json:"deadline"`
+	Changed  int64           `json:"changed"`
+	Overdue  bool            `json:"overdue"`
+	Result   string          `json:"result,omitempty"`
+	By       json.RawMessage `json:"by"`
+	Verified json.RawMessage `json:"verified,omitempty"`
+}
+
+// printRequests prints requests as a table, or whole in another format.
+func printRequests(std streams, format string, whole any, all []keptRequest) error {
 	rows := make([][]string, len(all))
 	for i, r := range all {
-		rows[i] = []string{r.ID, r.Type, r.State, r.Regime, msText(r.Received), msText(r.Deadline), strconv.FormatBool(r.Overdue), r.Result}
+		rows[i] = []string{r.ID, r.Type, r.State, r.Via, r.Regime, msText(r.Received), msText(r.Deadline), strconv.FormatBool(r.Overdue), r.Result}
 	}
-	return printList(std.out, c.Output, all, []string{"ID", "TYPE", "STATE", "REGIME", "RECEIVED", "DEADLINE", "OVERDUE", "RESULT"}, rows)
+	return printList(std.out, format, whole, []string{"ID", "TYPE", "STATE", "VIA", "REGIME", "RECEIVED", "DEADLINE", "OVERDUE", "RESULT"}, rows)
 }

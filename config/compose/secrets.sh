@@ -8,9 +8,10 @@ set -euo pipefail
 dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/secrets
 mkdir -p "$dir"
 chmod 700 "$dir"
-for name in kek_passphrase grafana_admin_password; do
+for name in kek_passphrase postgres_password grafana_admin_password; do
   [ -e "$dir/$name" ] && continue
-  (umask 022; head -c 24 /dev/urandom | base64 > "$dir/$name.new")
+  # Hexadecimal: a password stands in a URL as it is.
+  (umask 022; head -c 24 /dev/urandom | od -An -v -tx1 | tr -d ' \n' > "$dir/$name.new")
   mv "$dir/$name.new" "$dir/$name"
   echo "made $dir/$name"
 done

@@ -62,9 +62,12 @@ type Admin struct {
 	people *people             // nil: none are kept, or no command needed them yet
 	reveal *reveal.Service     // nil with people
 	log    *audit.Log          // nil: none is configured
+	logDir string              // of the instance's audit log, whoever writes here; "": none is configured
 	stream func() *stream.Stream
 	now    func() time.Time
-	join   func(context.Context) error // is called before people's rows are changed; nil: an instance does it
+	// replace puts a policy in the place of the file.
+	replace func(context.Context, replacement) (Reloaded, error)
+	join    func(context.Context) error // joins the other instances, before commands that need it; nil: this is an instance
 }
 
 // caller is who sent a command, and the role in which it is carried out.
@@ -81,7 +84,7 @@ func (c caller) reveal() reveal.Actor { return reveal.Actor{Name: c.Name, Roles:
 type command struct {
 	roles   []string // who may
 	people  need     // of the store
-	changes bool     // it changes people's rows, which other instances are told of
+	changes bool     // it changes what other instances are told of, or asks who they are
 	run     func(ctx context.Context, a *Admin, by caller, args json.RawMessage, out io.Writer) error
 }
 
@@ -98,6 +101,7 @@ var (
 	operators = []string{reveal.Operator}
 	officers  = []string{reveal.PrivacyOfficer}
 	staff     = []string{reveal.Operator, reveal.PrivacyOfficer}
+	anyStaff  = []string{reveal.Operator, reveal.PrivacyOfficer, reveal.Auditor}
 	readers   = []string{reveal.Auditor, reveal.PrivacyOfficer}
 	asking    = []string{reveal.Investigator}
 	watching  = []string{reveal.Investigator, reveal.PrivacyOfficer, reveal.Auditor}
@@ -123,6 +127,10 @@ var commands = map[string]command{
 	"subject export":     {officers, needs, false, with((*Admin).subjectExport)},
 	"subject requests":   {staff, needs, false, with((*Admin).subjectRequests)},
 
+	"policy status":   {anyStaff, needs, true, with((*Admin).policyStatus)},
+	"policy history":  {anyStaff, needs, false, with((*Admin).policyHistory)},
+	"policy rollback": {operators, needs, false, with((*Admin).policyRollback)},
+
 	"reveal request": {asking, needs, false, with((*Admin).revealRequest)},
 	"reveal approve": {officers, needs, false, with((*Admin).revealApprove)},
 	"reveal deny":    {officers, needs, false, with((*Admin).revealDeny)},
@@ -130,12 +138,17 @@ var commands = map[string]command{
 	"reveal show":    {[]string{reveal.PrivacyOfficer, reveal.Investigator}, needs, false, with((*Admin).revealShow)},
 	"reveal open":    {asking, needs, false, with((*Admin).revealOpen)},
 
+	"reveal honeytoken add":    {officers, needs, false, with((*Admin).honeytokenAdd)},
+	"reveal honeytoken remove": {officers, needs, false, with((*Admin).honeytokenRemove)},
+	"reveal honeytoken list":   {officers, needs, false, with((*Admin).honeytokenList)},
+
 	"audit verify": {readers, without, false, with((*Admin).auditVerify)},
 	"audit show":   {readers, without, false, with((*Admin).auditShow)},
 	"audit export": {readers, without, false, with((*Admin).auditExport)},
 
 	"report recipients":           {readers, without, false, with((*Admin).reportRecipients)},
 	"report retention":            {readers, wants, false, with((*Admin).reportRetention)},
+	"report requests":             {readers, needs, false, with((*Admin).reportRequests)},
 	"report record-of-processing": {readers, without, false, with((*Admin).reportProcessing)},
 	"report incident":             {readers, needs, false, with((*Admin).reportIncident)},
 	"report notice":               {readers, without, false, with((*Admin).reportNotice)},
@@ -143,6 +156,9 @@ var commands = map[string]command{
 	"store stats":  {operators, needs, false, with((*Admin).storeStats)},
 	"store backup": {operators, needs, false, with((*Admin).storeBackup)},
 	"store rewrap": {operators, needs, false, with((*Admin).storeRewrap)},
+
+	"upgrade status":   {operators, needs, true, with((*Admin).upgradeStatus)},
+	"upgrade finalize": {operators, needs, true, with((*Admin).upgradeFinalize)},
 
 	"keys epoch":         {operators, without, false, with((*Admin).keysEpoch)},
 	"keys destroy-store": {operators, needs, false, with((*Admin).keysDestroyStore)},

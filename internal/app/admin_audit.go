@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/nymstream/nymstream/internal/audit"
-	"github.com/nymstream/nymstream/internal/config"
 	"github.com/nymstream/nymstream/internal/keyring"
 	"github.com/nymstream/nymstream/internal/policy"
 	"github.com/nymstream/nymstream/internal/rights"
@@ -23,16 +22,16 @@ import (
 	"github.com/nymstream/nymstream/internal/transform"
 )
 
-// auditDirs are the logs of a configuration: that of the instance, and those of commands beside it.
-func auditDirs(c *config.Config) ([]string, error) {
-	if c.Audit.Dir == "" {
+// auditDirs are the logs of a configuration: that of the instance, whose folder is given, and those of commands beside it.
+func auditDirs(instance string) ([]string, error) {
+	if instance == "" {
 		return nil, errors.New("there is no audit log: the configuration has no audit.dir")
 	}
-	all, err := filepath.Glob(filepath.Join(filepath.Dir(c.Audit.Dir), "cli-*"))
+	all, err := filepath.Glob(filepath.Join(filepath.Dir(instance), "cli-*"))
 	if err != nil {
 		return nil, err
 	}
-	all = append(all, c.Audit.Dir)
+	all = append(all, instance)
 	slices.Sort(all)
 	all = slices.DeleteFunc(slices.Compact(all), func(dir string) bool {
 		_, err := os.Stat(filepath.Join(dir, "checkpoint"))
@@ -89,7 +88,32 @@ func verifyLogs(ctx context.Context, dirs, since []string, keys []ed25519.Public
 
 func (a *Admin) auditVerify(ctx context.Context, _ caller, o Verifying, out io.Writer) error {
 	if len(o.Certificate) > 0 {
-		c, err := rights.VerifyCertificate(o.Certificate, a.keys.PublicKeys(keyring.RoleCertificate))
+		return verify(ctx, a.keys.PublicKeys(keyring.RoleCertificate), o, out)
+	}
+	if len(o.Dirs) == 0 {
+		var err error
+		if o.Dirs, err = auditDirs(a.logDir); err != nil {
+			return err
+		}
+	}
+	return verify(ctx, a.keys.PublicKeys(keyring.RoleAudit), o, out)
+}
+
+// VerifyWithKeys verifies logs, or a certificate, with public keys in PEM: it takes neither configuration nor keyring.
+func VerifyWithKeys(ctx context.Context, pem []byte, o Verifying, out io.Writer) error {
+	keys, err := keyring.ParsePublicKeys(pem)
+	if err != nil {
+		return err
+	}
+	if len(o.Dirs) == 0 && len(o.Certificate) == 0 {
+		return errors.New("which logs? name their folders, or --certificate FILE")
+	}
+	return verify(ctx, keys, o, out)
+}
+
+func verify(ctx context.Context, public []keyring.PublicKey, o Verifying, out io.Writer) error {
+	if len(o.Certificate) > 0 {
+		c, err := rights.VerifyCertificate(o.Certificate, public)
 		if errors.Is(err, rights.ErrCertificate) {
 			return No{err}
 		}
@@ -98,15 +122,9 @@ func (a *Admin) auditVerify(ctx context.Context, _ caller, o Verifying, out io.W
 		}
 		return write(out, c)
 	}
-	if len(o.Dirs) == 0 {
-		var err error
-		if o.Dirs, err = auditDirs(a.config); err != nil {
-			return err
-		}
-	}
-	var keys []ed25519.PublicKey
-	for _, k := range a.keys.PublicKeys(keyring.RoleAudit) {
-		keys = append(keys, k.Key)
+	keys := make([]ed25519.PublicKey, len(public))
+	for i, k := range public {
+		keys[i] = k.Key
 	}
 	reports, err := verifyLogs(ctx, o.Dirs, o.Since, keys)
 	if reports == nil {
@@ -173,7 +191,7 @@ func (a *Admin) auditShow(ctx context.Context, _ caller, o Choosing, out io.Writ
 	if err != nil {
 		return err
 	}
-	dirs, err := auditDirs(a.config)
+	dirs, err := auditDirs(a.logDir)
 	if err != nil {
 		return err
 	}
@@ -207,5 +225,5 @@ func (a *Admin) auditExport(ctx context.Context, _ caller, o Choosing, out io.Wr
 	if err != nil {
 		return err
 	}
-	return audit.Export(ctx, out, a.config.Audit.Dir, f, o.Proofs)
+	return audit.Export(ctx, out, a.logDir, f, o.Proofs)
 }

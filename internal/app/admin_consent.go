@@ -21,6 +21,7 @@ import (
 // Saying is something that is said of people: a signal for each. Times are milliseconds since the Unix epoch.
 type Saying struct {
 	About
+	Filing         // of a restriction or objection
 	Kind    string `json:"kind,omitempty"` // default consent
 	Purpose string `json:"purpose,omitempty"`
 	Every   bool   `json:"every_purpose,omitempty"`
@@ -37,6 +38,8 @@ type Said struct {
 	Subjects  int  `json:"subjects"`
 	Rows      int  `json:"rows"`
 	Tightened bool `json:"tightened"` // somebody allows less than before
+
+	Request string `json:"request,omitempty"` // id, where one was filed
 }
 
 // say notes one signal of each person.
@@ -126,6 +129,7 @@ type Imported struct {
 	Signals int      `json:"signals"`
 	Erased  int      `json:"erased"`            // rows
 	Held    int      `json:"held"`              // rows to be erased that a legal hold keeps
+	Unknown int      `json:"unknown"`           // signals that allow something for a purpose the policy does not know: they do not count
 	Refused []string `json:"refused,omitempty"` // which lines, and why
 }
 
@@ -151,8 +155,12 @@ func (a *Admin) consentImport(ctx context.Context, by caller, o Records, out io.
 		return err
 	}
 	done.Records, done.Signals, done.Erased, done.Held = taken.Records-taken.Refused, taken.Signals, taken.Erased, taken.Held
+	done.Unknown = taken.Unknown
 	if taken.Refused > 0 {
 		done.Refused = append(done.Refused, fmt.Sprintf("%d records whose subject cannot be one of its class", taken.Refused))
+	}
+	if taken.Unknown > 0 {
+		done.Refused = append(done.Refused, fmt.Sprintf("%d signals allow something for a purpose that the policy does not have", taken.Unknown))
 	}
 	return write(out, done)
 }

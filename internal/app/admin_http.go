@@ -90,7 +90,10 @@ func (s *Service) administration() (http.Handler, error) {
 
 // admin carries out commands beside the stream.
 func (s *Service) admin() *Admin {
-	a := &Admin{config: s.config, keys: s.keys, plan: func() *policy.Plan { return s.live.Load().plan }, people: s.people, stream: s.stream.Load, now: time.Now}
+	a := &Admin{
+		config: s.config, logDir: s.config.Audit.Dir, keys: s.keys, plan: func() *policy.Plan { return s.live.Load().plan }, people: s.people, stream: s.stream.Load,
+		now: time.Now, replace: s.replacePolicy,
+	}
 	if s.people != nil {
 		a.log = s.people.audit
 		a.reveal = s.people.newReveal(peopleOptions{keys: s.keys, plan: a.plan})

@@ -179,7 +179,8 @@ func openAdmin(ctx context.Context, shared *config.Config, name string, people b
 	if err != nil {
 		return nil, err
 	}
-	a := &Admin{config: &c, plan: func() *policy.Plan { return plan }, stream: func() *stream.Stream { return nil }, now: time.Now}
+	a := &Admin{config: &c, logDir: shared.Audit.Dir, plan: func() *policy.Plan { return plan }, stream: func() *stream.Stream { return nil }, now: time.Now}
+	a.replace = a.replaceFile
 	if a.keys, err = KeyringOf(&c).Open(); err != nil {
 		return nil, err
 	}

@@ -261,6 +261,23 @@ type RetentionReport struct {
 	Recipients []KeptFor       `json:"recipients"`
 	Ended      []EndedKey      `json:"ended_keys"` // keys that serve nothing any more and are not destroyed
 	Overdue    []OverdueReport `json:"overdue"`
+	Waiting    *WaitingReport  `json:"waiting,omitempty"` // nil: nobody is kept
+}
+
+// WaitingReport counts rows of erasures and deletion events that wait to be told.
+type WaitingReport struct {
+	Count int64     `json:"count"`
+	First time.Time `json:"first,omitzero"` // moment at which the first of them can go out, or could
+	Last  time.Time `json:"last,omitzero"`
+}
+
+func (w *WaitingReport) add(since time.Time) {
+	if w.Count++; w.Count == 1 || since.Before(w.First) {
+		w.First = since
+	}
+	if since.After(w.Last) {
+		w.Last = since
+	}
 }
 
 // OverdueReport counts what should have ended.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/nymstream/nymstream/internal/keyring"
 	"github.com/nymstream/nymstream/internal/rights/reveal"
+	"github.com/nymstream/nymstream/internal/subject"
 	"github.com/nymstream/nymstream/internal/telemetry"
 )
 
@@ -110,6 +111,67 @@ func (a *Admin) revealOpen(ctx context.Context, by caller, o RevealID, out io.Wr
 		return err
 	}
 	return found.WriteLines(out)
+}
+
+// Honeytokens tells how many people are marked, or by which hashes the audit log knows them.
+type Honeytokens struct {
+	Marked int      `json:"marked"`
+	Hashes []string `json:"subject_hashes,omitempty"`
+}
+
+func (a *Admin) honeytokenAdd(ctx context.Context, by caller, o About, out io.Writer) error {
+	keys, err := a.rowsOf(ctx, &o)
+	if err != nil {
+		return err
+	}
+	return a.marked(ctx, by, keys, nil, out)
+}
+
+func (a *Admin) honeytokenRemove(ctx context.Context, by caller, o About, out io.Writer) error {
+	keys, err := a.rowsOf(ctx, &o)
+	if err != nil {
+		return err
+	}
+	return a.marked(ctx, by, nil, keys, out)
+}
+
+// rowsOf gives the rows of people.
+func (a *Admin) rowsOf(ctx context.Context, o *About) (all []subject.Key, err error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	for i, who := range o.Subjects {
+		keys, err := a.people.rights.Find(ctx, who)
+		if err != nil {
+			return nil, numbered(i, len(o.Subjects), err)
+		}
+		all = append(all, keys...)
+	}
+	return all, nil
+}
+
+// marked changes the honeytokens, and tells how many there are then.
+func (a *Admin) marked(ctx context.Context, by caller, add, remove []subject.Key, out io.Writer) error {
+	if err := a.reveal.Mark(ctx, by.reveal(), add, remove); err != nil {
+		return err
+	}
+	keys, err := a.reveal.Honeytokens(ctx, by.reveal())
+	if err != nil {
+		return err
+	}
+	return write(out, Honeytokens{Marked: len(keys)})
+}
+
+func (a *Admin) honeytokenList(ctx context.Context, by caller, _ struct{}, out io.Writer) error {
+	keys, err := a.reveal.Honeytokens(ctx, by.reveal())
+	if err != nil {
+		return err
+	}
+	list := Honeytokens{Marked: len(keys)}
+	for _, k := range keys {
+		list.Hashes = append(list.Hashes, a.hash(k))
+	}
+	return write(out, list)
 }
 
 // Leaking is what got into wrong hands.

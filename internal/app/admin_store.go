@@ -189,17 +189,18 @@ func (a *Admin) beginEpochs(ctx context.Context, by caller) (from time.Time, err
 	return from, nil
 }
 
-// overdue looks for what should have ended in the store.
+// overdue looks for what should have ended in the store, and what waits to be told to recipients.
 func (a *Admin) overdue(ctx context.Context, report *RetentionReport) error {
-	rules := subject.Rules{Recipients: map[string]time.Duration{}}
-	plan := a.plan()
-	for i := range plan.Recipients {
-		rules.Recipients[plan.Recipients[i].Name] = plan.Recipients[i].Overlap + plan.Recipients[i].Retention
-	}
+	report.Waiting = new(WaitingReport)
 	late, err := subject.Retention{
-		Directory: a.people.directory, Rules: rules,
-		Reseal:   func(context.Context) error { return nil }, // it only looks
-		Waiting:  func(context.Context, func(int64)) error { return nil },
+		Directory: a.people.directory, Rules: rulesOf(a.plan(), a.config.Store.Inactive),
+		Reseal: func(context.Context) error { return nil }, // it only looks
+		Waiting: func(ctx context.Context, each func(int64)) error {
+			return a.people.rights.Waiting(ctx, func(since int64) {
+				report.Waiting.add(at(since))
+				each(since)
+			})
+		},
 		Announce: func([]subject.Key) error { return nil },
 	}.Overdue(ctx, a.now())
 	if err != nil {
@@ -208,7 +209,10 @@ func (a *Admin) overdue(ctx context.Context, report *RetentionReport) error {
 	for _, l := range []struct {
 		what string
 		subject.Late
-	}{{"store epochs older than 30 days", late.StoreEpochs}, {"recipients' epochs past overlap and retention", late.RecipientEpochs}, {"quarantine days past their limit", late.Quarantine}} {
+	}{
+		{"people not seen for longer than store.inactive", late.People}, {"erasures and deletion events that wait for more than a day", late.Outbox},
+		{"store epochs older than 30 days", late.StoreEpochs}, {"recipients' epochs past overlap and retention", late.RecipientEpochs}, {"quarantine days past their limit", late.Quarantine},
+	} {
 		if l.Count > 0 {
 			report.Overdue = append(report.Overdue, OverdueReport{l.what, l.Count, at(l.Oldest)})
 		}

@@ -5,6 +5,7 @@ package app
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -214,11 +215,11 @@ func (a *Admin) subjectPseudonyms(ctx context.Context, by caller, o About, out i
 }
 
 func (a *Admin) subjectRestrict(ctx context.Context, by caller, o Saying, out io.Writer) error {
-	return a.say(ctx, by, &o, consent.Restriction, consent.Deny, out)
+	return a.wished(ctx, by, &o, rights.Restrict, out)
 }
 
 func (a *Admin) subjectUnrestrict(ctx context.Context, by caller, o Saying, out io.Writer) error {
-	return a.say(ctx, by, &o, consent.Restriction, consent.Allow, out)
+	return a.wished(ctx, by, &o, rights.Unrestrict, out)
 }
 
 func (a *Admin) subjectObject(ctx context.Context, by caller, o Saying, out io.Writer) error {
@@ -228,7 +229,20 @@ func (a *Admin) subjectObject(ctx context.Context, by caller, o Saying, out io.W
 	if err := a.checkPurpose(o.Purpose); err != nil {
 		return err
 	}
-	return a.say(ctx, by, &o, consent.Objection, liftedOr(consent.Deny, o.Lift), out)
+	if o.Lift { // they give up a right: nobody owes them an answer by a deadline
+		return a.say(ctx, by, &o, consent.Objection, consent.Allow, out)
+	}
+	return a.wished(ctx, by, &o, rights.Object, out)
+}
+
+// wished files a request to restrict or to object, and does it.
+func (a *Admin) wished(ctx context.Context, by caller, o *Saying, kind rights.RequestType, out io.Writer) error {
+	o.Received = cmp.Or(o.Received, o.At)
+	done, err := a.serve(ctx, by, o.Subjects, o.Filing, kind, rights.Order{By: by.rights(), Ground: o.Reason, Purpose: o.Purpose, Source: o.Source})
+	if err != nil {
+		return err
+	}
+	return write(out, Said{len(done.Request.Subjects), len(done.Taken.Keys), done.Taken.Tightened, done.Request.ID})
 }
 
 func (a *Admin) subjectHold(ctx context.Context, by caller, o Saying, out io.Writer) error {
@@ -240,24 +254,6 @@ func liftedOr(v consent.Verdict, lift bool) consent.Verdict {
 		return consent.Allow
 	}
 	return v
-}
-
-// Correction says of whom which fields were wrong.
-type Correction struct {
-	About
-	Classes []string `json:"classes"`
-}
-
-func (a *Admin) subjectRectify(ctx context.Context, by caller, o Correction, out io.Writer) error {
-	if err := o.check(); err != nil {
-		return err
-	}
-	for i, who := range o.Subjects {
-		if err := a.people.rights.Correct(ctx, by.rights(), who, o.Classes, o.Reason); err != nil {
-			return numbered(i, len(o.Subjects), err)
-		}
-	}
-	return write(out, Said{Subjects: len(o.Subjects)})
 }
 
 // exported writes what was said of everybody, by hashes.

@@ -27,6 +27,7 @@ import (
 	"github.com/nymstream/nymstream/internal/store/postgres"
 	"github.com/nymstream/nymstream/internal/stream"
 	"github.com/nymstream/nymstream/internal/subject"
+	"github.com/nymstream/nymstream/internal/telemetry"
 )
 
 // openTimeout bounds how long opening a store may take.
@@ -67,6 +68,7 @@ type people struct {
 	audit     *audit.Log
 	instance  string
 	log       zerolog.Logger
+	refused   *prometheus.CounterVec // what was said about people and does not count; nil: nobody counts
 
 	mu      sync.Mutex
 	touched map[subject.Key]int32 // day they were seen
@@ -90,6 +92,14 @@ func newPeople(ctx context.Context, o peopleOptions) (_ *people, err error) {
 			err = errors.Join(err, p.close())
 		}
 	}()
+	p.refused = prometheus.NewCounterVec(prometheus.CounterOpts{Name: telemetry.SignalsRefused, Help: "What was said about people and does not count, by the reason why."},
+		[]string{telemetry.LabelReason})
+	for _, reason := range []string{refusedMalformed, refusedPurpose, refusedUnwritable} {
+		p.refused.WithLabelValues(reason)
+	}
+	if err := o.registry.Register(p.refused); err != nil {
+		return nil, err
+	}
 	p.names.control, p.names.signals, p.names.ledger = c.Control.Topic, c.Signals.Topic, c.Ledger.Topic
 	p.directory = subject.NewDirectory(subject.Options{Store: kept, Keys: o.keys, Cache: c.Store.Cache})
 	p.topics = newTopics(o.conn)
@@ -98,6 +108,9 @@ func newPeople(ctx context.Context, o peopleOptions) (_ *people, err error) {
 	}
 	if p.control, err = newControl(ctx, o, p); err != nil {
 		return nil, err
+	}
+	if err := p.directory.UseFormat(ctx); err != nil {
+		return nil, fmt.Errorf("store: %w", err)
 	}
 	p.rights = rights.New(rights.Options{
 		Directory: p.directory, Store: kept, Keys: o.keys, Plan: o.plan, Topics: p.topics, Control: announcer{p.control}, Audit: p.audit,
@@ -110,6 +123,8 @@ type peopleOptions struct {
 	config   *config.Config
 	keys     *keyring.Keyring
 	plan     func() *policy.Plan
+	atWork   func() [32]byte // hash of the plan that this process works by; nil: by none
+	heard    func([32]byte)  // is told of plans that instances put to work; nil: nobody is
 	pending  func() time.Time
 	conn     stream.Connection
 	registry prometheus.Registerer
@@ -136,8 +151,9 @@ func newControl(ctx context.Context, o peopleOptions, p *people) (*control.Follo
 			}
 			return nil
 		},
-		Tenant: o.config.Tenant, Keyring: o.keys.ID(), Store: id, Instance: o.config.Instance,
+		Tenant: o.config.Tenant, Keyring: o.keys.ID(), Store: id, Instance: o.config.Instance, Reads: subject.NewestFormat,
 		Merged: mergedLimit, Settle: o.config.TransactionTimeout + 10*time.Second, Pending: o.pending,
+		Plan: o.atWork, OnPlan: o.heard,
 		Logger: o.log, Registerer: o.registry,
 	})
 }
@@ -211,6 +227,20 @@ func (p *people) catchUp(ctx context.Context) error {
 		err = fmt.Errorf("%w: %w", ErrDown, err)
 	}
 	return err
+}
+
+// Why something that was said about people does not count.
+const (
+	refusedMalformed  = "malformed"       // or it names nobody
+	refusedPurpose    = "unknown-purpose" // an allow
+	refusedUnwritable = "unwritable"      // an event tells that an account was deleted or restricted, and no signal can carry its id
+)
+
+// passOver counts events that tell something of an account which no signal can carry.
+func (p *people) passOver() {
+	if p != nil && p.refused != nil {
+		p.refused.WithLabelValues(refusedUnwritable).Inc()
+	}
 }
 
 // kept gives the pipeline's view of people; nil: none are kept.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -156,6 +157,68 @@ func TestOldCopyOfTheStoreCatchesUp(t *testing.T) {
 	for _, v := range r.outputs()[before:] {
 		if !strings.Contains(v, `"nymstream":"deletion"`) {
 			t.Errorf("an old copy of the store brought somebody back: %s", v)
+		}
+	}
+}
+
+// What was said about people and does not count is counted, by its reason.
+func TestSignalsThatDoNotCount(t *testing.T) {
+	r := startWith(t, keeping, "amplitude")
+	said := time.Now().Add(-time.Minute).UnixMilli()
+	value, err := consent.EncodeSignals(consent.Subject{Instance: "amplitude", Type: "account", ID: "5"}, []consent.Signal{
+		{Kind: consent.Consent, Purpose: "profiling", Verdict: consent.Allow, At: said}, {Kind: consent.Consent, Purpose: "profiling", Verdict: consent.Deny, At: said}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.produce(&kgo.Record{Topic: "nymstream.signals", Value: value}, &kgo.Record{Topic: "nymstream.signals", Value: []byte(`{"v":2}`)},
+		&kgo.Record{Topic: "social.raw.amplitude", Value: fmt.Appendf(nil, `{"requester":"officer@example.org","user_ids":["%s","7"]}`, strings.Repeat("x", 1025))})
+	for _, reason := range []string{refusedMalformed, refusedPurpose, refusedUnwritable} {
+		counted := regexp.MustCompile(`nymstream_signals_refused_total\{reason="` + reason + `"\} [1-9]`)
+		r.until(reason+" is counted", func() bool { return counted.MatchString(r.metrics()) })
+	}
+	r.until("who can be named is erased all the same", func() bool {
+		s, err := r.service.people.rights.Show(t.Context(), rights.Actor{Name: "tester"}, consent.Subject{Instance: "amplitude", Type: "account", ID: "7"}, "")
+		return err == nil && s.State == "erased"
+	})
+}
+
+// Who deletes their account at X is restricted at once, back by user_undelete and by nothing else, and erased after 30 days.
+func TestLeavingX(t *testing.T) {
+	r := startWith(t, keeping, "twitter_compliance")
+	restricted := func(id string) bool {
+		s, err := r.service.people.rights.Show(t.Context(), rights.Actor{Name: "tester"}, consent.Subject{Instance: "twitter_compliance", Type: "account", ID: id}, "")
+		for _, said := range s.Said {
+			if err == nil && said.Kind == "restriction" && said.Purpose == "platform:leaving" {
+				return said.Now == "restricted"
+			}
+		}
+		return false
+	}
+	tell := func(id, name string, ago time.Duration) {
+		r.produce(&kgo.Record{Topic: "social.raw.twitter_compliance", Timestamp: time.Now().Add(-ago),
+			Value: fmt.Appendf(nil, `{"%s":{"id":%s,"id_str":"%s","timestamp_ms":"1700000000000"}}`, name, id, id)})
+	}
+	const long, month = 32 * 24 * time.Hour, 30 * 24 * time.Hour
+	for id, step := range map[string]time.Duration{"11": long, "12": long, "13": month / 2} {
+		tell(id, "user_delete", step)
+		r.until("who left is restricted", func() bool { return restricted(id) })
+	}
+	tell("12", "user_unsuspend", long-time.Hour)
+	tell("12", "user_undelete", long-2*time.Hour)
+	r.until("who came back is not", func() bool { return !restricted("12") })
+	tell("11", "user_unsuspend", long-time.Hour)
+	tell("14", "user_delete", 0) // read after it
+	r.until("later signals are merged", func() bool { return restricted("14") })
+	if !restricted("11") {
+		t.Error("the end of a suspension brought somebody back who had left")
+	}
+	if _, err := r.service.people.rights.EraseDeparted(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]string{"11": "erased", "12": "live", "13": "live", "14": "live"} {
+		s, err := r.service.people.rights.Show(t.Context(), rights.Actor{Name: "tester"}, consent.Subject{Instance: "twitter_compliance", Type: "account", ID: id}, "")
+		if err != nil || s.State != want {
+			t.Errorf("%s is %s, want %s, %v", id, s.State, want, err)
 		}
 	}
 }

@@ -48,47 +48,86 @@ func (s *Service) pushes() http.Handler {
 }
 
 func (s *Service) push(w http.ResponseWriter, r *http.Request, data []byte) {
-	s.pushing.Lock() // what is compared, written and taken over is one policy
-	defer s.pushing.Unlock()
-	file := s.config.Policy
-	plan, err := policy.LoadBytes(file, data, policy.Packs(), filepath.Dir(file))
-	if err != nil {
-		_, _ = s.offer(r.Context(), "POST /v1/policy", nil, err) // logged and counted
-		telemetry.Problem(w, http.StatusUnprocessableEntity, err.Error())
+	query := r.URL.Query()
+	out, err := s.replacePolicy(r.Context(), replacement{
+		text: data, check: query.Get("check") == "only", more: query.Get("more") == "allow", why: "POST /v1/policy",
+	})
+	if refused, is := errors.AsType[refusal](err); is {
+		telemetry.Problem(w, refused.status, refused.Error())
 		return
+	}
+	answer(w, out)
+}
+
+// replacement is a policy that is to take the place of the file.
+type replacement struct {
+	text  []byte
+	plan  string // the hash that must come of it; "": any
+	check bool   // only tells what would change
+	more  bool   // also if more leaves
+	by    string // who sent it; "": not known
+	why   string
+}
+
+// refusal is why a policy does not take the place of the file, and the HTTP status that says so.
+type refusal struct {
+	status int
+	error
+}
+
+func (r refusal) Unwrap() error { return r.error }
+
+// compare reads the policy as it would stand in the file, and tells what it changes. An error is a refusal.
+func (r *replacement) compare(file string, current *policy.Plan) (*policy.Plan, policy.Changes, error) {
+	plan, err := policy.LoadBytes(file, r.text, policy.Packs(), filepath.Dir(file))
+	if err != nil {
+		return nil, nil, refusal{http.StatusUnprocessableEntity, err}
 	}
 	for _, pack := range plan.Files[1:] {
 		if within, err := filepath.Rel(filepath.Dir(file), pack); err != nil || !filepath.IsLocal(within) {
-			telemetry.Problem(w, http.StatusUnprocessableEntity, "packs of a policy that is sent lie in the folder of the policy")
-			return
+			return nil, nil, refusal{http.StatusUnprocessableEntity, errors.New("packs of a policy that is sent lie in the folder of the policy")}
 		}
 	}
-	changes := policy.Diff(s.latest().plan, plan)
-	query := r.URL.Query()
-	if query.Get("check") == "only" {
-		answer(w, Reloaded{Plan: plan.Hash, Changes: changes})
-		return
+	if r.plan != "" && r.plan != plan.Hash {
+		return nil, nil, refusal{http.StatusConflict, fmt.Errorf("it would be another plan now, %.12s: a pack has changed since, or this release reads the policy otherwise; "+
+			"put the packs back, or send the policy with `policy push`", plan.Hash)}
 	}
-	if changes.More() && query.Get("more") != "allow" {
+	changes := policy.Diff(current, plan)
+	if changes.More() && !r.more && !r.check {
 		var lines []string
 		for _, c := range changes.Of(policy.More) {
 			lines = append(lines, c.String())
 		}
-		telemetry.Problem(w, http.StatusConflict, "more would leave; say more=allow if it is meant: "+strings.Join(lines, "; "))
-		return
+		return nil, nil, refusal{http.StatusConflict, errors.New("more would leave; say more=allow (--more) if it is meant: " + strings.Join(lines, "; "))}
 	}
-	restore, err := replaceFile(file, data)
+	return plan, changes, nil
+}
+
+// replacePolicy puts a policy in the place of the file and to work. An error is a refusal, and leaves the file as it was.
+func (s *Service) replacePolicy(ctx context.Context, r replacement) (Reloaded, error) {
+	s.pushing.Lock() // what is compared, written and taken over is one policy
+	defer s.pushing.Unlock()
+	next := offered{text: r.text, by: r.by, why: r.why}
+	plan, changes, err := r.compare(s.config.Policy, s.latest().plan)
+	if refused, is := errors.AsType[refusal](err); is && refused.status == http.StatusUnprocessableEntity {
+		_, _ = s.offer(ctx, next, err) // logged and counted
+	}
 	if err != nil {
-		telemetry.Problem(w, http.StatusInternalServerError, "the policy's file cannot be replaced: "+err.Error())
-		return
+		return Reloaded{}, err
 	}
-	out, err := s.offer(r.Context(), "POST /v1/policy", plan, nil)
+	if r.check {
+		return Reloaded{Plan: plan.Hash, Changes: changes}, nil
+	}
+	restore, err := replaceFile(s.config.Policy, r.text)
 	if err != nil {
-		err = errors.Join(err, restore())
-		telemetry.Problem(w, http.StatusConflict, err.Error())
-		return
+		return Reloaded{}, refusal{http.StatusInternalServerError, fmt.Errorf("the policy's file cannot be replaced: %w", err)}
 	}
-	answer(w, out)
+	next.plan = plan
+	out, err := s.offer(ctx, next, nil)
+	if err != nil {
+		return Reloaded{}, refusal{http.StatusConflict, errors.Join(err, restore())}
+	}
+	return out, nil
 }
 
 func answer(w http.ResponseWriter, out Reloaded) {

@@ -31,10 +31,34 @@ type boundPlan struct {
 	formats    *formats
 	sources    []string
 	recipients []stream.Recipient
+	offered    offered // what it was made of
 }
 
-func (s *Service) bind(plan *policy.Plan) (*boundPlan, error) {
-	return bindPlan(s.config, s.keys, plan, s.people, s.drift)
+// offered is a policy that is to be put to work.
+type offered struct {
+	plan *policy.Plan
+	text []byte // of the policy's file
+	by   string // who sent it; "": not known
+	why  string
+}
+
+// loadPolicy reads the policy's file once: the text is what the plan was made of.
+func loadPolicy(file, why string) (offered, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		plan, err := policy.Load(file, policy.Packs()) // which says so
+		return offered{plan: plan, why: why}, err
+	}
+	plan, err := policy.LoadBytes(file, text, policy.Packs(), filepath.Dir(file))
+	return offered{plan: plan, text: text, why: why}, err
+}
+
+func (s *Service) bind(o offered) (*boundPlan, error) {
+	g, err := bindPlan(s.config, s.keys, o.plan, s.people, s.drift)
+	if err == nil {
+		g.offered = o
+	}
+	return g, err
 }
 
 // bindPlan binds a plan. people and drift may be nil.
@@ -49,6 +73,7 @@ func bindPlan(c *config.Config, keys *keyring.Keyring, plan *policy.Plan, people
 		AssumeConsent: c.AssumeConsent,
 		People:        people.kept(),
 		Signals:       people.signalsTo(c, plan),
+		PassedOver:    people.passOver,
 		Drift:         drift,
 		Limits:        rewrite.Options{MaxDepth: c.Limits.Depth, MaxBytes: int(c.Limits.Record)},
 	})
@@ -82,39 +107,40 @@ type Reloaded struct {
 
 // Reload reads the policy again and puts it to work. After an error the policy before goes on.
 func (s *Service) Reload(ctx context.Context, why string) (Reloaded, error) {
-	plan, err := policy.Load(s.config.Policy, policy.Packs())
-	return s.offer(ctx, why, plan, err)
+	next, err := loadPolicy(s.config.Policy, why)
+	return s.offer(ctx, next, err)
 }
 
 // offer puts a plan to work, unless it is faulty.
-func (s *Service) offer(ctx context.Context, why string, plan *policy.Plan, err error) (Reloaded, error) {
+func (s *Service) offer(ctx context.Context, next offered, err error) (Reloaded, error) {
 	s.reload.Lock()
 	defer s.reload.Unlock()
 	var out Reloaded
 	if err == nil {
-		out, err = s.take(ctx, plan)
+		out, err = s.take(ctx, next)
 	}
 	switch {
 	case err != nil:
 		s.meters.reloads.WithLabelValues("refused").Inc()
-		s.log.Error().Err(err).Str(telemetry.KeyReason, why).Str(telemetry.KeyPlan, s.live.Load().plan.Hash).Msg("policy refused; the one before goes on")
+		s.log.Error().Err(err).Str(telemetry.KeyReason, next.why).Str(telemetry.KeyPlan, s.live.Load().plan.Hash).Msg("policy refused; the one before goes on")
 	case len(out.Changes) == 0:
 		s.meters.reloads.WithLabelValues("unchanged").Inc()
-		s.log.Info().Str(telemetry.KeyReason, why).Str(telemetry.KeyPlan, out.Plan).Msg("policy read again: nothing has changed")
+		s.log.Info().Str(telemetry.KeyReason, next.why).Str(telemetry.KeyPlan, out.Plan).Msg("policy read again: nothing has changed")
 	default:
 		s.meters.reloads.WithLabelValues("taken").Inc()
 		for _, c := range out.Changes {
 			s.log.Info().Str(telemetry.KeyPlan, out.Plan).Str("direction", string(c.Direction)).Msg("policy: " + c.String())
 		}
-		s.log.Info().Str(telemetry.KeyReason, why).Str(telemetry.KeyPlan, out.Plan).Bool("more_leaves", out.Changes.More()).Msg("policy taken over")
-		if noted := s.note(ctx, audit.PolicyChange); noted != nil {
-			s.log.Error().Err(noted).Msg("the audit log did not take the change of the policy")
+		s.log.Info().Str(telemetry.KeyReason, next.why).Str(telemetry.KeyPlan, out.Plan).Bool("more_leaves", out.Changes.More()).Msg("policy taken over")
+		if !out.Topics { // else it goes to work when the stream is opened anew
+			s.took(ctx, s.live.Load())
 		}
 	}
 	return out, err
 }
 
-func (s *Service) take(ctx context.Context, plan *policy.Plan) (Reloaded, error) {
+func (s *Service) take(ctx context.Context, offer offered) (Reloaded, error) {
+	plan := offer.plan
 	before := s.live.Load()
 	if s.next != nil {
 		before = s.next
@@ -132,7 +158,7 @@ func (s *Service) take(ctx context.Context, plan *policy.Plan) (Reloaded, error)
 			return out, fmt.Errorf("recipient %s: %w", plan.Recipients[i].Name, err)
 		}
 	}
-	g, err := s.bind(plan)
+	g, err := s.bind(offer)
 	if err != nil {
 		return out, err
 	}
@@ -177,24 +203,76 @@ func (s *Service) streams(ctx context.Context) error {
 			s.use(next)
 		}
 		s.reload.Unlock()
+		if err == nil && next != nil {
+			s.took(ctx, next)
+		}
 		if err != nil || ctx.Err() != nil || next == nil {
 			return err
 		}
+		s.tally.collect()
 		opened, err := s.open(next, replacing{s.registry})
 		if err != nil {
 			return err
 		}
+		s.tally.begin()
 		s.stream.Store(opened)
+	}
+}
+
+// tookTimeout bounds how long it may take to tell of a plan.
+const tookTimeout = 5 * time.Second
+
+// took tells of a plan that is at work from now on: the audit log, the history, and the other instances.
+func (s *Service) took(ctx context.Context, g *boundPlan) {
+	if s.people == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tookTimeout)
+	defer cancel()
+	if err := s.note(ctx, audit.PolicyChange, g.offered.why); err != nil {
+		s.log.Error().Err(err).Msg("the audit log did not take the change of the policy")
+	}
+	s.remember(ctx, g, false)
+	if err := s.people.control.AnnouncePlan(ctx, planSum(g.plan.Hash)); err != nil {
+		s.log.Warn().Err(err).Msg("other instances were not told of the policy; they look for themselves")
+	}
+}
+
+// remember adds to the history that a plan is at work.
+func (s *Service) remember(ctx context.Context, g *boundPlan, leaveOutRepeats bool) {
+	if s.people == nil {
+		return
+	}
+	c := PlanChange{At: time.Now().UTC().Truncate(time.Millisecond), Plan: g.plan.Hash, Instance: s.config.Instance, By: g.offered.by, Why: g.offered.why}
+	if err := remember(ctx, s.people.store, c, g.offered.text, leaveOutRepeats); err != nil {
+		s.log.Error().Err(err).Msg("the history of policies lacks the change of the policy")
+	}
+}
+
+// heardPlan has the policy's files looked at soon where another instance works by another plan: they may be the same files.
+func (s *Service) heardPlan(sum [32]byte) {
+	if g := s.live.Load(); g != nil && planSum(g.plan.Hash) != sum {
+		select {
+		case s.look <- struct{}{}:
+		default:
+		}
 	}
 }
 
 // watchPolicy reads the policy again when the process is told to (SIGHUP), and when its files have other contents.
 func (s *Service) watchPolicy(ctx context.Context, told <-chan os.Signal, seen [sha256.Size]byte) error {
 	var tick <-chan time.Time
+	var look <-chan struct{}
 	if s.config.PolicyWatch > 0 {
 		ticker := time.NewTicker(s.config.PolicyWatch)
 		defer ticker.Stop()
-		tick = ticker.C
+		tick, look = ticker.C, s.look
+	}
+	compare := func() {
+		if now := contents(s.live.Load().plan.Files); now != seen {
+			_, _ = s.Reload(ctx, "the policy's files have changed")
+			seen = now
+		}
 	}
 	for {
 		select {
@@ -204,12 +282,9 @@ func (s *Service) watchPolicy(ctx context.Context, told <-chan os.Signal, seen [
 			seen = contents(s.live.Load().plan.Files) // before: what changes meanwhile is seen at the next look
 			_, _ = s.Reload(ctx, "SIGHUP")            // logged
 		case <-tick:
-			now := contents(s.live.Load().plan.Files)
-			if now == seen {
-				continue
-			}
-			_, _ = s.Reload(ctx, "the policy's files have changed")
-			seen = now
+			compare()
+		case <-look:
+			compare()
 		}
 	}
 }

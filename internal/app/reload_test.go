@@ -287,14 +287,14 @@ func TestSecondReloadWaitsForTheFirst(t *testing.T) {
 	}
 	topics := strings.Replace(string(text), "retention: ", "partition_by: source\n    retention: ", 1)
 	less := strings.Replace(topics, "plain: keep", "plain: drop", 1)
-	out, err := s.take(t.Context(), load(topics))
+	out, err := s.take(t.Context(), offered{plan: load(topics)})
 	if err != nil || !out.Topics {
 		t.Fatalf("want other topics, got %+v %v", out, err)
 	}
 	if s.live.Load() != first {
 		t.Fatal("the first waits")
 	}
-	if _, err = s.take(t.Context(), load(less)); err != nil {
+	if _, err = s.take(t.Context(), offered{plan: load(less)}); err != nil {
 		t.Fatal(err)
 	}
 	if s.live.Load() != first {

@@ -48,6 +48,9 @@ func OpenLocalPeople(ctx context.Context, dir string, plan *policy.Plan, keys *k
 		return nil, errors.Join(fmt.Errorf("store: %w", err), l.Close())
 	}
 	l.people.directory = subject.NewDirectory(subject.Options{Store: kept, Keys: keys, Cache: 1 << 14})
+	if err := l.people.directory.UseFormat(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("store: %w", err), l.Close())
+	}
 	l.finder = rights.New(rights.Options{Directory: l.people.directory, Store: kept, Keys: keys, Plan: func() *policy.Plan { return plan }})
 	return l, nil
 }
@@ -63,6 +66,9 @@ func (l *LocalPeople) Hear(ctx context.Context, in io.Reader) (erasing int, err 
 	err = eachLine(in, func(n int, line []byte) error {
 		who, signals, err := consent.DecodeSignals(line, now)
 		if err != nil {
+			return fmt.Errorf("line %d: %w", n, err)
+		}
+		if signals, err = l.finder.Known(signals); err != nil {
 			return fmt.Errorf("line %d: %w", n, err)
 		}
 		keys, err := l.finder.Find(ctx, who)

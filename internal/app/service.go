@@ -51,7 +51,9 @@ type Service struct {
 	reload  sync.Mutex        // one at a time
 	next    *boundPlan        // waits for the stream to be opened anew; guarded by reload
 	seen    [sha256.Size]byte // what the policy's files held when they were read first
-	reopen  func()            // ends the stream that runs
+	look    chan struct{}     // the policy's files may have changed
+	tally   *tally
+	reopen  func() // ends the stream that runs
 }
 
 // ServiceOptions are what the process hands in beside its configuration.
@@ -64,7 +66,7 @@ type ServiceOptions struct {
 
 // New loads policy and keys, opens the store and wires the service. It connects to nothing else.
 func New(o ServiceOptions) (_ *Service, err error) {
-	s := &Service{options: o, config: o.Config}
+	s := &Service{options: o, config: o.Config, look: make(chan struct{}, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.people.close())
@@ -76,26 +78,27 @@ func New(o ServiceOptions) (_ *Service, err error) {
 	if err != nil {
 		return nil, err
 	}
-	plan, err := policy.Load(o.Config.Policy, policy.Packs())
+	first, err := loadPolicy(o.Config.Policy, "start")
 	if err != nil {
 		return nil, err
 	}
-	s.seen = contents(plan.Files)
+	s.seen = contents(first.plan.Files)
 	if s.keys, err = KeyringOf(o.Config).Open(); err != nil {
 		return nil, err
 	}
 	s.registry = telemetry.NewRegistry(o.Version)
+	s.tally = &tally{metrics: s.registry}
 	s.meters = newMeters(s.registry)
 	s.drift = pipeline.NewDrift(s.drifted)
 	if err := s.keepPeople(); err != nil {
 		return nil, err
 	}
-	first, err := s.bind(plan)
+	g, err := s.bind(first)
 	if err != nil {
 		return nil, err
 	}
-	s.use(first)
-	opened, err := s.open(first, replacing{s.registry})
+	s.use(g)
+	opened, err := s.open(g, replacing{s.registry})
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +112,9 @@ func (s *Service) keepPeople() error {
 	if err == nil {
 		s.people, err = newPeople(context.Background(), peopleOptions{
 			config: s.config, keys: s.keys, conn: conn, registry: s.registry, log: s.log,
-			plan: func() *policy.Plan { return s.live.Load().plan },
+			plan:   func() *policy.Plan { return s.live.Load().plan },
+			atWork: func() [32]byte { return planSum(s.live.Load().plan.Hash) },
+			heard:  s.heardPlan,
 			pending: func() time.Time {
 				if at := s.stream.Load(); at != nil {
 					return at.OldestDecision()
@@ -123,9 +128,13 @@ func (s *Service) keepPeople() error {
 
 // drifted tells of something that a pack does not know: its place, never its value.
 func (s *Service) drifted(n pipeline.DriftNote) {
+	what := "drift: the source sends what its pack does not know; it does not leave"
+	if n.Kind == pipeline.DriftPersonal {
+		what = "drift: a field that the pack calls not personal holds personal data, and it leaves; reclassify it"
+	}
 	s.meters.drift.WithLabelValues(n.Source, n.Kind).Inc()
 	s.log.Warn().Str(telemetry.KeySource, n.Source).Str(telemetry.KeyReason, n.Kind).Str(telemetry.KeyPath, n.Path).Str(telemetry.KeyClass, n.Class).
-		Msg("drift: the source sends what its pack does not know; it does not leave")
+		Msg(what)
 }
 
 // open makes a stream for a plan. It connects to nothing.
@@ -188,9 +197,10 @@ func (s *Service) Run(ctx context.Context) error {
 	})
 	s.log.Info().Str(telemetry.KeyPlan, s.live.Load().plan.Hash).Str(telemetry.KeyGroup, s.config.Group).Str(telemetry.KeyAddress, listener.Addr().String()).Msg("service started")
 	// Whoever stops the service at once stops one that has begun: the log shows both.
-	if err := s.note(context.WithoutCancel(ctx), audit.Start); err != nil {
+	if err := s.note(context.WithoutCancel(ctx), audit.Start, ""); err != nil {
 		return errors.Join(err, listener.Close(), s.people.close())
 	}
+	s.remember(ctx, s.live.Load(), true)
 	work, ctx := errgroup.WithContext(ctx)
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	work.Go(func() error { return server.Run(serving) })
@@ -202,7 +212,7 @@ func (s *Service) Run(ctx context.Context) error {
 		return s.flow(ctx)
 	})
 	err = work.Wait()
-	err = errors.Join(err, s.note(context.WithoutCancel(ctx), audit.Stop), s.people.close())
+	err = errors.Join(err, s.note(context.WithoutCancel(ctx), audit.Stop, ""), s.people.close())
 	if errors.Is(err, stream.ErrFenced) {
 		err = fmt.Errorf("%w: %w", ErrDown, err)
 	}
@@ -211,11 +221,11 @@ func (s *Service) Run(ctx context.Context) error {
 }
 
 // note writes an act of the service itself into the audit log, with the plan at work; there is none without a store.
-func (s *Service) note(ctx context.Context, act audit.Act) error {
+func (s *Service) note(ctx context.Context, act audit.Act, why string) error {
 	if s.people == nil {
 		return nil
 	}
-	_, err := s.people.audit.Append(ctx, audit.Entry{Act: act, Actor: s.config.Instance, Details: map[string]string{"plan": s.live.Load().plan.Hash}})
+	_, err := s.people.audit.Append(ctx, audit.Entry{Act: act, Actor: s.config.Instance, Reason: why, Details: map[string]string{"plan": s.live.Load().plan.Hash}})
 	return err
 }
 
@@ -230,8 +240,11 @@ func (s *Service) flow(ctx context.Context) error {
 	side, ctx := errgroup.WithContext(ctx)
 	side.Go(func() error { return s.people.control.Run(beside) })
 	side.Go(func() error { return s.people.notes(beside) })
+	side.Go(func() error { return s.tally.run(beside, s.people.audit) })
+	side.Go(func() error { return s.people.followFormat(beside) })
 	side.Go(func() error { return s.people.takeSignals(beside) })
 	side.Go(func() error { return s.people.publish(beside) })
+	side.Go(func() error { return s.people.serveDoors(ctx, &s.config.Webhooks, s.live.Load().plan) })
 	side.Go(func() error {
 		plan := func() *policy.Plan { return s.live.Load().plan }
 		return s.people.tidy(beside, plan, s.config.Store.Inactive, s.people.newReveal(peopleOptions{keys: s.keys, plan: plan}))
@@ -340,7 +353,7 @@ func newMeters(r prometheus.Registerer) *meters {
 			[]string{telemetry.LabelSource, telemetry.LabelRecipient, telemetry.LabelWhy}),
 		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{Name: telemetry.PolicyReloads, Help: "Policies that were offered while the service ran, by what became of them."},
 			[]string{telemetry.LabelOutcome}),
-		drift: prometheus.NewCounterVec(prometheus.CounterOpts{Name: telemetry.Drift, Help: "Paths that no pack knows, and values that are not what their class says; each once a day."},
+		drift: prometheus.NewCounterVec(prometheus.CounterOpts{Name: telemetry.Drift, Help: "Paths that no pack knows, values that are not what their class says, and personal data in plain texts that leave; each once a day."},
 			[]string{telemetry.LabelSource, telemetry.LabelKind}),
 		since: prometheus.NewGauge(prometheus.GaugeOpts{Name: telemetry.PolicySince, Help: "Unix time since when the plan at work has been at work."}),
 	}

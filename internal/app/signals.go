@@ -147,9 +147,12 @@ func (f *taker) take(ctx context.Context, batch []event.Record) error {
 		}
 	}
 	if len(said) > 0 {
-		if _, err := f.rights.Take(ctx, said); err != nil {
+		taken, err := f.rights.Take(ctx, said)
+		if err != nil {
 			return err
 		}
+		f.refused.WithLabelValues(refusedMalformed).Add(float64(taken.Refused))
+		f.refused.WithLabelValues(refusedPurpose).Add(float64(taken.Unknown))
 	}
 	if len(said) > 0 || time.Since(f.offsets[batch[0].Partition].saved) > offsetAge {
 		if err := f.save(ctx, batch[0].Partition, batch[len(batch)-1].Offset+1); err != nil {
@@ -246,14 +249,15 @@ func (f *taker) claim(ctx context.Context) error {
 	}
 }
 
-// The outbox is emptied by one instance at a time, by a lease.
+// The outbox is emptied, and requests are fulfilled, by one instance at a time, by a lease.
 const (
 	outboxLease    = "outbox"
 	outboxLeaseTTL = 5 * time.Second
 	outboxPause    = time.Second // between two looks
+	requestsPause  = 30 * time.Second
 )
 
-// publish tells recipients of those who were erased, until ctx ends.
+// publish fulfills requests that came signed and are left, and tells recipients of those who were erased, until ctx ends.
 func (p *people) publish(ctx context.Context) error {
 	lease, err := control.NewLease(p.store, outboxLease, p.instance, outboxLeaseTTL, nil)
 	if err != nil {
@@ -261,7 +265,14 @@ func (p *people) publish(ctx context.Context) error {
 	}
 	for ctx.Err() == nil {
 		err := lease.Hold(ctx, func(ctx context.Context) error {
+			var served time.Time
 			for {
+				if time.Since(served) > requestsPause {
+					served = time.Now()
+					if _, err := p.rights.RunRequests(ctx); err != nil {
+						p.log.Warn().Err(err).Msg("requests of people wait")
+					}
+				}
 				if _, err := p.rights.RunOutbox(ctx); err != nil {
 					return err
 				}

@@ -23,6 +23,8 @@ const (
 	tidyLease    = "tidy"
 	tidyLeaseTTL = time.Minute
 	tidyInterval = time.Hour
+
+	departedInterval = 24 * time.Hour
 )
 
 // tidy keeps nothing longer than the rules say, until ctx ends.
@@ -33,7 +35,14 @@ func (p *people) tidy(ctx context.Context, plan func() *policy.Plan, inactive ti
 	}
 	for ctx.Err() == nil {
 		err := lease.Hold(ctx, func(ctx context.Context) error {
+			var looked time.Time
 			for {
+				if time.Since(looked) > departedInterval {
+					if err := p.eraseDeparted(ctx); err != nil {
+						return err
+					}
+					looked = time.Now()
+				}
 				if err := p.tidyOnce(ctx, plan(), inactive, revealing); err != nil {
 					return err
 				}
@@ -78,6 +87,15 @@ func (p *people) tidyOnce(ctx context.Context, plan *policy.Plan, inactive time.
 		p.log.Info().Str("act", string(d.Act)).Str("recipient", d.Recipient).Int("epoch", d.Epoch).Int64("people", d.Count).Msg("tidied up what is kept of people")
 	}
 	return errors.Join(err, revealing.Prune(ctx))
+}
+
+// eraseDeparted erases those who left a platform for good.
+func (p *people) eraseDeparted(ctx context.Context) error {
+	n, err := p.rights.EraseDeparted(ctx)
+	if n > 0 {
+		p.log.Info().Int("people", n).Msg("erased people whose accounts are deleted for good")
+	}
+	return err
 }
 
 // noteDeed writes a change of keys into the audit log before it is made.

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -398,13 +399,17 @@ func TestMeter(t *testing.T) {
 	dir := t.TempDir()
 	l := openTest(t, dir, testOptions())
 	var m Meter
+	var collected atomic.Uint64
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
-	go func() { done <- m.Run(ctx, l, 5*time.Millisecond) }()
+	go func() {
+		done <- m.Run(ctx, l, 5*time.Millisecond, func() { m.Add("partner", "forwarded", collected.Swap(0)) })
+	}()
 	for range 50 {
-		m.Add("forwarded", 3)
-		m.Add("withheld.no-consent", 1)
-		m.Add("reveals", 0)
+		m.Add("analytics", "forwarded", 3)
+		m.Add("analytics", "withheld.no-consent", 1)
+		m.Add("research", "forwarded", 0)
+		collected.Add(2)
 		time.Sleep(time.Millisecond)
 	}
 	cancel()
@@ -417,10 +422,10 @@ func TestMeter(t *testing.T) {
 			t.Fatal(err)
 		}
 		for kind, n := range item.Entry.Numbers {
-			sum[kind] += n
+			sum[item.Entry.Recipient+" "+kind] += n
 		}
 	}
-	if sum["forwarded"] != 150 || sum["withheld.no-consent"] != 50 || len(sum) != 2 {
+	if sum["analytics forwarded"] != 150 || sum["analytics withheld.no-consent"] != 50 || sum["partner forwarded"] != 100 || len(sum) != 3 {
 		t.Errorf("the counts add up to %v", sum)
 	}
 }

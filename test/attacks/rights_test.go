@@ -102,7 +102,7 @@ func TestErasedByRightsAreLinkedByNothing(t *testing.T) {
 	all := issue(t, h, "1001", "1002")
 	s, f := h.rights()
 	filed(t, s, "request-1", rights.Erasing, who("account", "1001"), who("email", "1001@example.org"))
-	_, certificate, err := s.Fulfill(t.Context(), "request-1", rights.Order{By: officer})
+	done, err := s.Fulfill(t.Context(), "request-1", rights.Order{By: officer})
 	must(t, err)
 	x := &thief{t: t, keys: keys, reveal: revealKey(t, dir), rows: h.rows()}
 	if ways := x.links(all["1001"]); !slices.ContainsFunc(ways, func(w string) bool { return strings.Contains(w, "sealed under the store key") }) {
@@ -117,7 +117,7 @@ func TestErasedByRightsAreLinkedByNothing(t *testing.T) {
 	if len(x.links(all["1002"])) == 0 {
 		t.Error("whoever is not erased is found by nothing: the attack shows nothing")
 	}
-	papers := fmt.Appendf(nil, "%+v %+v", f.notes, certificate)
+	papers := fmt.Appendf(nil, "%+v %+v", f.notes, done.Certificate)
 	for _, m := range f.topics["nymstream.ledger"] {
 		papers = append(append(papers, m.Key...), m.Value...)
 	}
@@ -148,7 +148,7 @@ func TestRequestsForgetTheErased(t *testing.T) {
 	issue(t, h, "100000001")
 	s, _ := h.rights()
 	filed(t, s, "request-1", rights.Erasing, who("account", "100000001"))
-	_, _, err := s.Fulfill(t.Context(), "request-1", rights.Order{By: officer})
+	_, err := s.Fulfill(t.Context(), "request-1", rights.Order{By: officer})
 	must(t, err)
 	_, err = s.RunOutbox(t.Context())
 	must(t, err)

@@ -44,7 +44,7 @@ func read(t *testing.T, path string) string {
 }
 
 func TestServices(t *testing.T) {
-	want := []string{"grafana", "kafka", "keys", "nymstream", "prometheus", "topics"}
+	want := []string{"grafana", "kafka", "keys", "nymstream", "postgres", "prometheus", "topics"}
 	if got := load(t).ServiceNames(); !slices.Equal(want, got) {
 		t.Errorf("want %v, got %v", want, got)
 	}
@@ -72,7 +72,8 @@ func TestHardened(t *testing.T) {
 	}
 }
 
-var pinned = regexp.MustCompile(`^[a-z0-9/._-]+:v?[0-9]+\.[0-9]+\.[0-9]+$`)
+// PostgreSQL's versions have two numbers.
+var pinned = regexp.MustCompile(`^([a-z0-9/._-]+:v?[0-9]+\.[0-9]+\.[0-9]+|postgres:[0-9]+\.[0-9]+)$`)
 
 func TestImagesArePinned(t *testing.T) {
 	for name, s := range load(t).Services {
@@ -153,21 +154,31 @@ func TestSecretsAreFilesThatGitIgnores(t *testing.T) {
 	for name, s := range p.Services {
 		for key, value := range s.Environment {
 			secret := regexp.MustCompile(`(?i)passw|secret|token`).MatchString(key)
-			if secret && !strings.HasSuffix(key, "__FILE") && value != nil {
+			if secret && !strings.HasSuffix(key, "_FILE") && value != nil {
 				t.Errorf("%s: %s stands in the environment", name, key)
+			}
+			if strings.HasSuffix(key, "_FILE") && value != nil && !mounts(s, *value) {
+				t.Errorf("%s: %s names %s, which is no secret of the service", name, key, *value)
 			}
 		}
 	}
 }
 
-func TestKafkaIsWaitedFor(t *testing.T) {
+// mounts tells whether a path is that of a secret of the service.
+func mounts(s types.ServiceConfig, path string) bool {
+	return slices.ContainsFunc(s.Secrets, func(one types.ServiceSecretConfig) bool { return path == "/run/secrets/"+one.Source })
+}
+
+func TestDependenciesAreWaitedFor(t *testing.T) {
 	p := load(t)
-	if p.Services["kafka"].HealthCheck == nil {
-		t.Error("kafka: want a health check, got none")
-	}
 	needs := p.Services["nymstream"].DependsOn
-	if got := needs["kafka"].Condition; got != types.ServiceConditionHealthy {
-		t.Errorf("nymstream: want kafka healthy first, got %q", got)
+	for _, name := range []string{"kafka", "postgres"} {
+		if p.Services[name].HealthCheck == nil {
+			t.Errorf("%s: want a health check, got none", name)
+		}
+		if got := needs[name].Condition; got != types.ServiceConditionHealthy {
+			t.Errorf("nymstream: want %s healthy first, got %q", name, got)
+		}
 	}
 	if got := needs["topics"].Condition; got != types.ServiceConditionCompletedSuccessfully {
 		t.Errorf("nymstream: want topics made first, got %q", got)
@@ -179,6 +190,8 @@ type processConfig struct {
 	Policy string
 	Kafka  struct{ Brokers []string }
 	HTTP   struct{ Listen string }
+	Store  struct{ Kind, URL string }
+	Audit  struct{ Dir string }
 }
 
 // policy is what this test needs of a policy.
@@ -244,6 +257,48 @@ func TestAddressesMeet(t *testing.T) {
 	if !mounted {
 		t.Errorf("grafana: want a mount at %s, got none", dashboards[1])
 	}
+}
+
+// TestStoreIsThePostgresOfTheStack: user, password, database and address are those that Compose sets, and nobody else reaches it.
+func TestStoreIsThePostgresOfTheStack(t *testing.T) {
+	var c processConfig
+	parse(t, "config/compose/nymstream.yaml", &c)
+	p := load(t)
+	db := p.Services["postgres"]
+	env := func(key string) string {
+		if v := db.Environment[key]; v != nil {
+			return *v
+		}
+		return ""
+	}
+	want := fmt.Sprintf("postgres://%s:${file:%s}@postgres:5432/%s?sslmode=disable", env("POSTGRES_USER"), env("POSTGRES_PASSWORD_FILE"), env("POSTGRES_DB"))
+	if c.Store.Kind != "postgres" || c.Store.URL != want {
+		t.Errorf("want the store %s, got %s %s", want, c.Store.Kind, c.Store.URL)
+	}
+	if !mounts(p.Services["nymstream"], env("POSTGRES_PASSWORD_FILE")) {
+		t.Error("nymstream: the password's file is not mounted")
+	}
+	if len(db.Ports) > 0 {
+		t.Errorf("postgres: want no published ports, got %v", db.Ports)
+	}
+	for name, s := range p.Services {
+		if _, reaches := s.Networks["people"]; reaches != (name == "postgres" || name == "nymstream") {
+			t.Errorf("%s: in the network people: %v", name, reaches)
+		}
+	}
+	if len(db.Networks) != 1 || !p.Networks["people"].Internal {
+		t.Errorf("postgres: want the network people alone, closed to the outside, got %v", db.Networks)
+	}
+	if !keeps(db, "/var/lib/postgresql/data") || !keeps(p.Services["nymstream"], c.Audit.Dir) {
+		t.Error("want the database and the audit log in volumes")
+	}
+}
+
+// keeps tells whether a path lies in a volume of the service.
+func keeps(s types.ServiceConfig, path string) bool {
+	return slices.ContainsFunc(s.Volumes, func(v types.ServiceVolumeConfig) bool {
+		return v.Type == types.VolumeTypeVolume && (path == v.Target || strings.HasPrefix(path, v.Target+"/"))
+	})
 }
 
 // TestImageRunsTheMountedConfiguration: the Dockerfile's command reads what Compose mounts, where its volume begins.
