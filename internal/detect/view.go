@@ -3,10 +3,13 @@
 package detect
 
 import (
+	"bytes"
 	"encoding/binary"
 	"sort"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/nymstream/nymstream/internal/detect/span"
 )
 
 // view is a text in plain spelling, with the way back to the original. Attributes of tags stand behind the text itself.
@@ -133,8 +136,47 @@ func (v *view) putRune(o0, o1 int, r rune) {
 	v.from = o1
 }
 
-// plain makes orig[i:end] plain: runs of ASCII are passed eight bytes at a time.
+// plain makes orig[i:end] plain. Of a label that stands for what was found before, as [PHONE], the word is left out: it is no cue.
 func (v *view) plain(i, end int) {
+	from := i
+	for i < end {
+		n := bytes.IndexByte(v.orig[i:end], '[')
+		if n < 0 {
+			break
+		}
+		i += n + 1
+		if size := labelSize(v.orig[i:end]); size > 0 {
+			v.visible(from, i)
+			v.put(i, i+size, false, "")
+			i += size
+			from = i
+		}
+	}
+	v.visible(from, end)
+}
+
+// labelSize gives the size of the label of a kind that b begins with, before its bracket; 0 for none.
+func labelSize(b []byte) int {
+	if !isIn(b, 0, upper) {
+		return 0
+	}
+	size := run(b, 0, upper|under, longestLabel)
+	if at(b, size) != ']' {
+		return 0
+	}
+	for k := span.Email; k < span.Kinds; k++ {
+		if k.Label() == string(b[:size]) {
+			return size
+		}
+	}
+	return 0
+}
+
+// longestLabel is how long labels of kinds may be.
+const longestLabel = 24
+
+// visible makes orig[i:end] plain: runs of ASCII are passed eight bytes at a time.
+func (v *view) visible(i, end int) {
 	for i < end {
 		for i+8 <= end && binary.LittleEndian.Uint64(v.orig[i:])&0x8080808080808080 == 0 {
 			i += 8
