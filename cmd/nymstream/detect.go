@@ -5,6 +5,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"runtime/debug"
 
 	"github.com/nymstream/nymstream/internal/app"
 )
@@ -24,6 +26,9 @@ func (detectCommand) Help() string {
 }
 
 func (c *detectCommand) Run(ctx context.Context, std streams) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(25) // making the tables is what makes garbage: it shall not decide what a pipe takes of memory
+	}
 	detector, markup, err := app.NewDetector(app.DetectorOptions{Field: c.Mode == "field", Markup: c.Markup, Names: c.Names, MinScore: c.MinScore})
 	if err != nil {
 		return err

@@ -79,6 +79,17 @@ func TestChatTags(t *testing.T) {
 	}
 }
 
+// Labels that stand for what was found are no cues, nor found themselves; what stands beside them is.
+func TestLabels(t *testing.T) {
+	for text, want := range map[string]string{
+		"[PHONE] 000000100": "", "password: [SECRET]": "", "[PERSON]zorblax": "person zorblax", "[EMAIL]@jo_b": "handle @jo_b", "password: [HUNTER2": "secret [HUNTER2",
+	} {
+		if got := strings.Join(found(t, Options{}, text, Plain, zorblax...), "; "); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}
+
 // unseen writes ASCII in tag characters, which nobody sees.
 func unseen(text string) string {
 	var b strings.Builder

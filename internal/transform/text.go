@@ -118,7 +118,7 @@ func (t *text) Append(dst []byte, v *Value, s *Scope) ([]byte, Verdict) {
 			continue
 		}
 		for j, p := range s.prose.pieces[found.piecesFrom:found.piecesTo] {
-			dst = appendEscaped(dst, s.prose.text[at:p.Start])
+			dst = appendEscaped(dst, s.prose.text[at:max(at, p.Start)]) // a mention ends behind its pieces
 			at = max(p.End, found.mention)
 			if j > 0 {
 				continue
