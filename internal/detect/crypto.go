@@ -40,14 +40,14 @@ func (s *Scanner) wallet(i, j int) int {
 		return 0
 	}
 	if name := walletOf(t[i:j]); name != "" {
-		s.add(i, j, span.Crypto, .97, name)
+		s.addFor(span.Pattern|span.Validator, i, j, span.Crypto, .97, name)
 		return j
 	}
 	name := shapedWallet(t[i:j])
 	if name == "" || !s.text.Field && !s.text.Near(cues().crypto, i, j, 64) {
 		return 0
 	}
-	s.add(i, j, span.Crypto, .75, name)
+	s.addFor(span.Pattern|span.Context, i, j, span.Crypto, .75, name)
 	return j
 }
 

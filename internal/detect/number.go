@@ -75,7 +75,7 @@ func (s *Scanner) cardOf(i, end int, digits []byte, usual bool) int {
 		return 0
 	}
 	issued := issuer(digits)
-	score := float32(.97)
+	score, why := float32(.97), span.Pattern|span.Validator
 	if !issued || !usual || len(digits) < 14 {
 		if !issued && digits[0] == '2' { // its ranges are parted among few
 			return 0
@@ -83,9 +83,9 @@ func (s *Scanner) cardOf(i, end int, digits []byte, usual bool) int {
 		if !s.text.Field && !s.text.Near(cues().card, i, end, 48) {
 			return 0
 		}
-		score = .85
+		score, why = .85, why|span.Context
 	}
-	s.add(i, end, span.Card, score, "")
+	s.addFor(why, i, end, span.Card, score, "")
 	return end
 }
 
@@ -226,7 +226,7 @@ func (s *Scanner) iban(i int) int {
 	if rest = (rest*1000000 + country*100 + mod) % 97; rest != 1 || isIn(t, j, wordy) || at(t, j) == '@' {
 		return 0
 	}
-	s.add(i, j, span.IBAN, .98, "")
+	s.addFor(span.Pattern|span.Validator, i, j, span.IBAN, .98, "")
 	return j
 }
 

@@ -56,8 +56,13 @@ func (s *Scanner) Pieces(f Finding) []Piece {
 
 // add notes a finding that its shape, or a check, gave.
 func (s *Scanner) add(start, end int, k span.Kind, score float32, subtype string) {
+	s.addFor(span.Pattern, start, end, k, score, subtype)
+}
+
+// addFor is add for more reasons than a shape.
+func (s *Scanner) addFor(why span.Reason, start, end int, k span.Kind, score float32, subtype string) {
 	if s.d.kinds.has(k) && score >= s.d.minScore {
-		s.found = append(s.found, span.Found{Start: start, End: end, Kind: k, Reason: span.Pattern, Score: score, Subtype: subtype})
+		s.found = append(s.found, span.Found{Start: start, End: end, Kind: k, Reason: why, Score: score, Subtype: subtype})
 	}
 }
 
